@@ -1,0 +1,35 @@
+/* cluster_module.h - what src/io/cluster.c asks of the module cluster.so, the only code that links with Pacemaker's and Corosync's
+ * libraries. The module is built against one version of them and is replaced together with the agent; it never outlives a call's failure
+ * with a half-open connection, and it knows no deadlines: it runs in a process that is killed when it is late. */
+#ifndef SYSTOLE_IO_CLUSTER_MODULE_H
+#define SYSTOLE_IO_CLUSTER_MODULE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "io/cluster.h"
+
+/* The one symbol that the module exports: a const struct cluster_module. */
+#define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
+/* Raised with every change of the struct or of what a call means. */
+#define CLUSTER_MODULE_VERSION 1
+
+/* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
+ * set are the same. */
+struct cluster_module {
+	uint32_t version;
+	uint32_t size; /* sizeof(struct cluster_module) */
+	int (*attr_query)(const char *name, struct attr_values *ret_values, struct error *err);
+	/* The local node's value; *ret_value NULL: none. */
+	int (*attr_local)(const char *name, char **ret_value, struct error *err);
+	/* Returns when the request was accepted, which is earlier than its effect can be seen. */
+	int (*attr_update)(const char *name, const char *value, enum attr_kind kind, struct error *err);
+	int (*nodes_query)(struct cluster_nodes *ret_nodes, struct error *err);
+	int (*local_name)(char **ret_name, struct error *err);
+	enum quorum (*quorum)(void);
+	void (*close)(void);
+};
+
+extern const struct cluster_module systole_cluster_module;
+
+#endif
