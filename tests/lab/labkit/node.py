@@ -118,7 +118,7 @@ class Node:
         unfinished = self.disk + ".tmp"
         with open(unfinished, "w") as file:
             file.truncate(self.lab.disk_mib << 20)
-        run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", unfinished])
+        run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", unfinished])
         os.rename(unfinished, self.disk)
 
     def wait_for_disk(self):
