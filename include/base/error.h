@@ -26,7 +26,8 @@ struct error {
 	char sentence[768];
 };
 
-/* Fills err (which may be NULL) and returns -1, so that callers write `return error_set(...)`. */
+/* Fills err (which may be NULL) and returns -1, so that callers write `return error_set(...)`. The sentence is made one line: control
+ * characters become blanks, and what is too long ends in "...". */
 int error_set(struct error *err, enum ocf_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "<fmt>: " in front of the sentence that is there; keeps the code; returns -1. */

@@ -9,16 +9,16 @@
 #define _cleanup_free_ _cleanup_(str_freep)
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
-void *mem_alloc(size_t size);			       /* zeroed */
-void *mem_grow(void *p, size_t count, size_t size);    /* realloc of count * size, overflow checked */
-char *str_dup(const char *s);			       /* NULL stays NULL */
+void *mem_alloc(size_t size);			    /* zeroed */
+void *mem_grow(void *p, size_t count, size_t size); /* realloc of count * size, overflow checked */
+char *str_dup(const char *s);			    /* NULL stays NULL */
 char *str_ndup(const char *s, size_t n);
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void str_freep(void *p);			       /* for _cleanup_free_: frees *(char **)p */
+void str_freep(void *p); /* for _cleanup_free_: frees *(char **)p */
 
-bool str_equal(const char *a, const char *b);	       /* both NULL: equal */
+bool str_equal(const char *a, const char *b); /* both NULL: equal */
 bool str_starts(const char *s, const char *prefix);
-bool str_empty(const char *s);			       /* NULL or "" */
+bool str_empty(const char *s); /* NULL or "" */
 /* Replaces what *dst owns by a copy of s. */
 void str_set(char **dst, const char *s);
 

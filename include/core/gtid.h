@@ -38,6 +38,7 @@ void gtid_set_freep(struct gtid_set **set);
 bool gtid_set_add(struct gtid_set *set, const struct gtid_set *other);
 struct gtid_set *gtid_set_copy(const struct gtid_set *set); /* NULL for NULL */
 
+enum gtid_flavour gtid_set_flavour(const struct gtid_set *set);			   /* UNKNOWN for NULL */
 bool gtid_set_empty(const struct gtid_set *set);				   /* false for NULL: unknown is not empty */
 bool gtid_set_contains(const struct gtid_set *whole, const struct gtid_set *part); /* false when either is NULL */
 enum gtid_relation gtid_set_compare(const struct gtid_set *a, const struct gtid_set *b);
