@@ -26,6 +26,6 @@ void log_close(void);
 
 /* For the macros above. */
 void log_line(enum log_level level, const char *file, unsigned int line, const char *function, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+    __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -47,12 +47,12 @@ static const struct {
 	const char *who;
 	const char *what;
 } operations[] = {
-	[OPERATION_ATTR_QUERY] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading attribute"},
-	[OPERATION_ATTR_LOCAL] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading this node's attribute"},
-	[OPERATION_ATTR_SET] = {"Pacemaker's attribute manager (pacemaker-attrd)", "setting attribute"},
-	[OPERATION_NODES] = {"Pacemaker's controller (pacemaker-controld)", "listing the nodes"},
-	[OPERATION_LOCAL_NAME] = {"Pacemaker's controller (pacemaker-controld)", "asking for this node's name"},
-	[OPERATION_QUORUM] = {"Corosync", "asking for quorum"},
+    [OPERATION_ATTR_QUERY] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading attribute"},
+    [OPERATION_ATTR_LOCAL] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading this node's attribute"},
+    [OPERATION_ATTR_SET] = {"Pacemaker's attribute manager (pacemaker-attrd)", "setting attribute"},
+    [OPERATION_NODES] = {"Pacemaker's controller (pacemaker-controld)", "listing the nodes"},
+    [OPERATION_LOCAL_NAME] = {"Pacemaker's controller (pacemaker-controld)", "asking for this node's name"},
+    [OPERATION_QUORUM] = {"Corosync", "asking for quorum"},
 };
 _Static_assert(ARRAY_LENGTH(operations) == OPERATION_COUNT, "one row an operation");
 
@@ -192,14 +192,15 @@ static const struct cluster_module *module_load(struct error *err)
 		return NULL;
 	}
 	if (module->version != CLUSTER_MODULE_VERSION || module->size != sizeof(*module)) {
-		error_set(err, OCF_ERR_INSTALLED, "%s belongs to another version of the agent: install both from the same package", MODULE_PATH);
+		error_set(err, OCF_ERR_INSTALLED, "%s belongs to another version of the agent: install both from the same package",
+			  MODULE_PATH);
 		return NULL;
 	}
 	return module;
 }
 
-/* The request was taken is not the attribute was set: an attribute manager applies its own update only when it comes back from the
- * cluster's message bus. Has no end of its own: whoever waits for it has a deadline and kills. */
+/* That the request was accepted does not mean that the attribute is set: an attribute manager applies its own update only when it comes
+ * back from the cluster's message bus. This loop has no end of its own: whoever waits for it has a deadline, and kills. */
 static int set_and_see(const struct cluster_module *module, const char *name, const char *value, enum attr_kind kind, struct error *err)
 {
 	if (module->attr_update(name, value, kind, err) < 0)
@@ -405,8 +406,9 @@ static int give_up(enum operation operation, const char *name, int reason, struc
 	if (reason == ETIMEDOUT)
 		return error_set(err, OCF_ERR_GENERIC, "%s did not answer in time when %s%s%s", operations[operation].who,
 				 operations[operation].what, blank, subject);
-	return error_set(err, OCF_ERR_GENERIC, "%s could not be asked when %s%s%s: %s", operations[operation].who, operations[operation].what,
-			 blank, subject, reason == EPIPE || reason == ECONNRESET ? "its library ended the asking process" : strerror(reason));
+	return error_set(err, OCF_ERR_GENERIC, "%s could not be asked when %s%s%s: %s", operations[operation].who,
+			 operations[operation].what, blank, subject,
+			 reason == EPIPE || reason == ECONNRESET ? "its library ended the asking process" : strerror(reason));
 }
 
 static int call(enum operation operation, int detail, const char *name, const char *value, struct message *ret_reply, uint64_t deadline_ms,
@@ -487,9 +489,12 @@ int cluster_score_set(const char *resource, const char *score, uint64_t deadline
 enum quorum cluster_quorum(uint64_t deadline_ms)
 {
 	_cleanup_message_ struct message reply = {0};
+	struct error err = {0};
 
-	if (call(OPERATION_QUORUM, 0, NULL, NULL, &reply, deadline_ms, NULL) < 0)
+	if (call(OPERATION_QUORUM, 0, NULL, NULL, &reply, deadline_ms, &err) < 0) {
+		log_trace("quorum is unknown: %s", err.sentence);
 		return QUORUM_UNKNOWN;
+	}
 	switch ((enum quorum)reply.header.detail) {
 	case QUORUM_YES:
 		return QUORUM_YES;
@@ -515,7 +520,7 @@ int cluster_nodes_query(struct cluster_nodes *ret_nodes, uint64_t deadline_ms, s
 		parse_u64(id, 0, UINT32_MAX, &number);
 		nodes.items = mem_grow(nodes.items, nodes.count + 1, sizeof(*nodes.items));
 		nodes.items[nodes.count++] =
-			(struct cluster_node){.name = str_dup(name), .id = (uint32_t)number, .member = str_equal(member, "1")};
+		    (struct cluster_node){.name = str_dup(name), .id = (uint32_t)number, .member = str_equal(member, "1")};
 	}
 	*ret_nodes = nodes;
 	return 0;

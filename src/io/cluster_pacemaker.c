@@ -33,7 +33,8 @@ int pcmk__attrd_api_update(pcmk_ipc_api_t *api, const char *node, const char *na
 enum attrd_option {
 	ATTRD_PRIVATE = 1 << 1,
 	ATTRD_VALUE = 1 << 3,
-	ATTRD_QUERY_ALL = 1 << 9, /* since 2.1.6; 2.1.5 ignores it and takes node NULL for all of them, where 3.0 takes it for the local one */
+	ATTRD_QUERY_ALL =
+	    1 << 9, /* since 2.1.6; 2.1.5 ignores it and takes node NULL for all of them, where 3.0 takes it for the local one */
 };
 
 /* A daemon's connection, and where its reply is put. The daemons answer one request at a time. */
@@ -51,14 +52,14 @@ struct connection {
 };
 
 static struct connection attrd = {
-	.server = pcmk_ipc_attrd,
-	.dispatch = pcmk_ipc_dispatch_sync,
-	.name = "Pacemaker's attribute manager (pacemaker-attrd)",
+    .server = pcmk_ipc_attrd,
+    .dispatch = pcmk_ipc_dispatch_sync,
+    .name = "Pacemaker's attribute manager (pacemaker-attrd)",
 };
 static struct connection controld = {
-	.server = pcmk_ipc_controld,
-	.dispatch = pcmk_ipc_dispatch_poll, /* with sync, 2.1.5 never delivers the list of nodes */
-	.name = "Pacemaker's controller (pacemaker-controld)",
+    .server = pcmk_ipc_controld,
+    .dispatch = pcmk_ipc_dispatch_poll, /* with sync, 2.1.5 never delivers the list of nodes */
+    .name = "Pacemaker's controller (pacemaker-controld)",
 };
 static struct {
 	bool open;
@@ -108,8 +109,8 @@ static void take_nodes(struct connection *connection, const GList *list)
 		if (node->uname == NULL)
 			continue;
 		nodes->items = mem_grow(nodes->items, nodes->count + 1, sizeof(*nodes->items));
-		nodes->items[nodes->count++] = (struct cluster_node){
-			.name = str_dup(node->uname), .id = node->id, .member = str_equal(node->state, "member")};
+		nodes->items[nodes->count++] =
+		    (struct cluster_node){.name = str_dup(node->uname), .id = node->id, .member = str_equal(node->state, "member")};
 	}
 }
 
@@ -148,10 +149,10 @@ static int connection_open(struct connection *connection)
 	return pcmk_connect_ipc(connection->api, connection->dispatch);
 }
 
-/* What is sent, with the connection open. The reply is in the connection afterwards. */
+/* One request. Its reply is in the connection afterwards. */
 struct ask {
 	struct connection *connection;
-	int (*send)(const struct ask *ask);
+	int (*send)(const struct ask *ask); /* returns when the reply is there, if there is to be one */
 	const char *name;
 	const char *value;
 	const char *node;
@@ -301,14 +302,14 @@ static void pacemaker_close(void)
 	corosync_close();
 }
 
-const struct cluster_module systole_cluster_module = {
-	.version = CLUSTER_MODULE_VERSION,
-	.size = sizeof(struct cluster_module),
-	.attr_query = pacemaker_attr_query,
-	.attr_local = pacemaker_attr_local,
-	.attr_update = pacemaker_attr_update,
-	.nodes_query = pacemaker_nodes_query,
-	.local_name = pacemaker_local_name,
-	.quorum = corosync_quorum,
-	.close = pacemaker_close,
+__attribute__((visibility("default"))) const struct cluster_module systole_cluster_module = {
+    .version = CLUSTER_MODULE_VERSION,
+    .size = sizeof(struct cluster_module),
+    .attr_query = pacemaker_attr_query,
+    .attr_local = pacemaker_attr_local,
+    .attr_update = pacemaker_attr_update,
+    .nodes_query = pacemaker_nodes_query,
+    .local_name = pacemaker_local_name,
+    .quorum = corosync_quorum,
+    .close = pacemaker_close,
 };

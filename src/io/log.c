@@ -23,10 +23,10 @@ static const struct {
 	const char *name;
 	uint8_t priority;
 } levels[] = {
-	[LOG_LEVEL_ERROR] = {"ERROR", LOG_ERR},
-	[LOG_LEVEL_WARNING] = {"WARNING", LOG_WARNING},
-	[LOG_LEVEL_INFO] = {"INFO", LOG_INFO},
-	[LOG_LEVEL_TRACE] = {"TRACE", LOG_DEBUG},
+    [LOG_LEVEL_ERROR] = {"ERROR", LOG_ERR},
+    [LOG_LEVEL_WARNING] = {"WARNING", LOG_WARNING},
+    [LOG_LEVEL_INFO] = {"INFO", LOG_INFO},
+    [LOG_LEVEL_TRACE] = {"TRACE", LOG_DEBUG},
 };
 _Static_assert(ARRAY_LENGTH(levels) == LOG_LEVEL_TRACE + 1, "one row a level");
 
