@@ -9,6 +9,9 @@
 /* Whole text must be a decimal number in [min, max]; no sign, no blanks, no overflow. */
 bool parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
 
+/* Reads the decimal digits at *text and moves *text past them. False, and nothing moved, when there is none or they overflow. */
+bool parse_digits(const char **text, uint64_t *ret_value);
+
 /* Pacemaker's booleans: true/false, yes/no, on/off, y/n, 1/0, any case. */
 bool parse_bool(const char *text, bool *ret_value);
 
@@ -22,11 +25,12 @@ enum {
 	FIELDS_MAX = 64,	   /* more fields are invalid: finding a doubled key costs their square */
 	FIELDS_LINE_MAX = 4 << 20, /* bytes; a longer line is invalid. Room for several sets of GTIDs (GTID_TEXT_MAX) */
 };
+struct field {
+	char *key;
+	char *value;
+};
 struct fields {
-	struct field {
-		char *key;
-		char *value;
-	} * items;
+	struct field *items;
 	size_t count;
 };
 bool fields_parse(const char *line, struct fields *ret_fields);	      /* ret_fields: overwritten, to be cleared by the caller */

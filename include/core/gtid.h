@@ -5,7 +5,9 @@
  * MariaDB: a list of domain-server-sequence, any union of @@gtid_binlog_state, @@gtid_slave_pos and Gtid_IO_Pos. In gtid_strict_mode the
  * sequence numbers of a domain only grow, so a domain is a chain and a position in it is its last transaction: domain and server and
  * sequence together. A chain holds a transaction when its entry for that server reaches it. Comparing the numbers alone would call two
- * servers equal that diverged at the same number. */
+ * servers equal that diverged at the same number. What a position cannot show: server 1 wrote 0-1-11 and only a lost replica has it, the
+ * others went on with 0-2-11, and later server 1 writes 0-1-13 there. The entry then reaches the lost replica's 0-1-11 although that
+ * transaction is not in the chain; in strict mode the primary refuses to serve such a replica (1236), so it cannot go unnoticed. */
 #ifndef SYSTOLE_CORE_GTID_H
 #define SYSTOLE_CORE_GTID_H
 
@@ -28,7 +30,12 @@ enum gtid_relation {
 
 struct gtid_set; /* immutable once parsed, but for gtid_set_add */
 
-/* The set in text, "" being the empty set; NULL when text is NULL or is not a set of that flavour. The caller frees. */
+enum {
+	GTID_TEXT_MAX = 1 << 20, /* bytes; a longer text is refused, so hostile text costs at most some 100 MiB for a moment */
+};
+
+/* The set in text, "" being the empty set; NULL when text is NULL, is not a set of that flavour, or is longer than GTID_TEXT_MAX. Blanks
+ * and newlines may stand around commas only. Intervals may overlap and come in any order. The caller frees. */
 struct gtid_set *gtid_set_parse(enum gtid_flavour flavour, const char *text);
 void gtid_set_free(struct gtid_set *set);
 void gtid_set_freep(struct gtid_set **set);
@@ -47,10 +54,12 @@ enum gtid_relation gtid_set_compare(const struct gtid_set *a, const struct gtid_
  * MariaDB: per domain the last transaction of a that b does not hold. */
 char *gtid_set_missing(const struct gtid_set *a, const struct gtid_set *b);
 
-/* The one canonical text, without blanks or newlines: it parses to an equal set. The caller frees. NULL for NULL. */
+/* The one canonical text, without blanks or newlines: equal sets have equal text, and it parses to an equal set (when not longer than
+ * GTID_TEXT_MAX, which only a union can be). The caller frees. NULL for NULL. */
 char *gtid_set_format(const struct gtid_set *set);
 
-/* MariaDB: the position to replicate from, one GTID a domain ("0-2-16,1-1-4"), for gtid_slave_pos. MySQL: as gtid_set_format. */
+/* MariaDB: the position to replicate from, one GTID a domain ("0-2-16,1-1-4"), for gtid_slave_pos; NULL when a domain has two last
+ * transactions with the same number: it is not a chain and has no position. MySQL: as gtid_set_format. */
 char *gtid_set_position(const struct gtid_set *set);
 
 #endif

@@ -12,8 +12,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Reads the digits at *text and moves past them. */
-static bool digits_read(const char **text, uint64_t *ret_value)
+bool parse_digits(const char **text, uint64_t *ret_value)
 {
 	const char *c = *text;
 	uint64_t value = 0;
@@ -33,7 +32,7 @@ bool parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value
 {
 	uint64_t value;
 
-	if (!text || !digits_read(&text, &value) || *text || value < min || value > max)
+	if (!text || !parse_digits(&text, &value) || *text || value < min || value > max)
 		return false;
 	*ret_value = value;
 	return true;
@@ -70,7 +69,7 @@ bool parse_duration_ms(const char *text, uint64_t *ret_ms)
 	};
 	uint64_t value;
 
-	if (!text || !digits_read(&text, &value))
+	if (!text || !parse_digits(&text, &value))
 		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
 		if (strcasecmp(text, units[i].name) != 0)
