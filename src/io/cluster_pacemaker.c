@@ -1,3 +1,6 @@
+/* What Pacemaker has given up is not even declared. */
+#define PCMK_ALLOW_DEPRECATED 0
+
 #include "io/cluster_module.h"
 
 #include <corosync/corotypes.h>
