@@ -30,6 +30,7 @@
  */
 #define MODULE_PATH SYSTOLE_MODULEDIR "/cluster.so"
 #define SPEAKER_FD 3
+#define REAP_MS 100
 #define MESSAGE_MAX (16u << 20)
 #define FOREVER UINT64_MAX
 
@@ -335,10 +336,10 @@ static void speaker_detach(int fd, pid_t agent)
 	setrlimit(RLIMIT_CORE, &no_core); /* the agent's memory has passwords, and it is still in ours */
 	prctl(PR_SET_NAME, "systole-cluster");
 
+	dup2(fd, SPEAKER_FD); /* first: where the agent was started without stdio, fd is one of the three */
 	null = open("/dev/null", O_RDWR);
 	for (int standard = 0; standard <= 2; standard++)
 		dup2(null, standard);
-	dup2(fd, SPEAKER_FD);
 	if (close_range(SPEAKER_FD + 1, ~0u, 0) < 0)
 		for (int other = SPEAKER_FD + 1; other < (int)sysconf(_SC_OPEN_MAX); other++)
 			close(other);
@@ -355,14 +356,18 @@ static struct {
 
 static void speaker_end(void)
 {
+	struct pollfd end = {.fd = speaker.fd, .events = 0};
+
 	if (speaker.pid == 0)
 		return;
-	close(speaker.fd);
 	if (speaker.owner == getpid()) {
 		kill(speaker.pid, SIGKILL);
-		while (waitpid(speaker.pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		/* Its end of the socket closes when it dies. Bounded: a process that waits for a dead disk, maybe the one with the module, does
+		 * not even take SIGKILL. Then it is left to whoever reaps the agent. */
+		if (poll(&end, 1, REAP_MS) > 0)
+			waitpid(speaker.pid, NULL, 0);
 	}
+	close(speaker.fd);
 	speaker.pid = 0;
 }
 
