@@ -80,6 +80,11 @@ struct gtid_set *gtid_set_copy(const struct gtid_set *set)
 	return copy;
 }
 
+enum gtid_flavour gtid_set_flavour(const struct gtid_set *set)
+{
+	return set ? set->algebra->flavour : GTID_FLAVOUR_UNKNOWN;
+}
+
 bool gtid_set_empty(const struct gtid_set *set)
 {
 	return set && set->count == 0;

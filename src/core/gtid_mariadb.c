@@ -172,6 +172,7 @@ static bool mariadb_position(const struct gtid_set *set, struct strbuf *text)
 }
 
 const struct gtid_algebra gtid_mariadb_algebra = {
+    .flavour = GTID_FLAVOUR_MARIADB,
     .parse = mariadb_parse,
     .add = mariadb_add,
     .contains = mariadb_contains,

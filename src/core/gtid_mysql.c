@@ -267,6 +267,7 @@ static bool mysql_position(const struct gtid_set *set, struct strbuf *text)
 }
 
 const struct gtid_algebra gtid_mysql_algebra = {
+    .flavour = GTID_FLAVOUR_MYSQL,
     .parse = mysql_parse,
     .add = mysql_add,
     .contains = mysql_contains,

@@ -44,6 +44,7 @@ struct gtid_set {
 };
 
 struct gtid_algebra {
+	enum gtid_flavour flavour;
 	bool (*parse)(struct gtid_set *set, const char *text); /* on failure the set may be left half filled */
 	void (*add)(struct gtid_set *set, const struct gtid_set *other);
 	bool (*contains)(const struct gtid_set *whole, const struct gtid_set *part);

@@ -109,6 +109,9 @@ TEST(sets_of_different_servers_cannot_be_compared_even_when_empty)
 	assert_false(gtid_set_contains(mysql, mariadb));
 	assert_false(gtid_set_add(mysql, mariadb));
 	assert_null(gtid_set_missing(mysql, mariadb));
+	assert_int_equal(gtid_set_flavour(mysql), MYSQL);
+	assert_int_equal(gtid_set_flavour(mariadb), MARIADB);
+	assert_int_equal(gtid_set_flavour(NULL), GTID_FLAVOUR_UNKNOWN);
 }
 
 TEST(text_of_an_unknown_flavour_is_refused)
