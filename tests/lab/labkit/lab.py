@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from . import build, cluster, faults, install, power, process, resources, sidroot
+from . import application, build, cluster, faults, install, power, process, resources, sidroot
 from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
@@ -187,6 +187,7 @@ class Lab:
             write_secrets(node.upper, accounts)
             install_file("fence_lab", node.upper + "/usr/sbin/fence_lab")
             install_file("init", node.upper + "/usr/lib/systole-lab/init")
+            install_file("../writer.py", node.upper + "/usr/lib/systole-lab/writer.py")
             os.makedirs(node.upper + "/var/lib/mysql")
 
     def wait_online(self, timeout=60):
@@ -220,19 +221,24 @@ class Lab:
         self._facts = self._nodes = None
 
     def end_processes(self):
-        """Kills what carries the lab's mark: first those who start others, until none is left."""
+        """Kills what carries the lab's mark, and what entered a node of it, until none is left."""
+        ours = process.namespace(os.getpid(), "mnt")
+        entered, remaining = set(), set()
         end = time.monotonic() + 15
         while True:
             thaw_all(self.name)
-            found = list(process.of_lab(self.name))
-            if not found:
-                return
-            for who in found:
+            found = set(process.of_lab(self.name))
+            entered |= {process.namespace(pid, "mnt") for pid, _ in found} - {ours, None}
+            found |= set(process.in_namespaces(entered, "mnt"))
+            remaining |= found
+            for who in remaining:
                 process.send(who, signal.SIGKILL)
-            for who in found:
-                process.kill(who, timeout=5)
+            remaining = {who for who in remaining if not process.kill(who, timeout=0.5)}
+            if not found and not remaining:
+                return
             if time.monotonic() > end:
-                raise LabError(f"processes of lab {self.name!r} do not end: {' '.join(str(pid) for pid, _ in found)}")
+                pids = " ".join(str(pid) for pid, _ in sorted(remaining or found))
+                raise LabError(f"processes of lab {self.name!r} do not end: {pids}")
 
     def remove_disks(self):
         directory = f"{DISKS}/{self.name}"
@@ -368,6 +374,18 @@ class Lab:
         """The same without waiting; the process ends with the lab."""
         env = {**os.environ, process.MARK: self.name}
         return subprocess.Popen(self.network.client_command(command), env=env, **options)
+
+    def set_up_application(self, timeout=15.0):
+        """Creates the table and the account that writers use, on the primary."""
+        self.sql(self.primary(), application.SETUP, timeout=timeout)
+
+    def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None):
+        """Starts an application that writes through the VIP (or to `host`) from the client or from a node."""
+        return application.Application(self, at, host or self.vip, writers, period_ms, log)
+
+    def rows(self, node):
+        """The ids that are in the application's table on a node."""
+        return {int(row[0]) for row in self.sql(node, "SELECT id FROM lab.writes", timeout=60)}
 
     def collect_logs(self, directory):
         """Copies the logs of all nodes, running or not, and the cluster's state into a directory."""

@@ -92,7 +92,10 @@ class Node:
             return
         if powercut:
             self.drop_unsynced()
+        inside = process.namespace(init[0], "mnt")
         process.send(init, signal.SIGKILL)
+        for who in process.in_namespaces({inside} - {None}, "mnt"):     # whoever entered must let go, or it cannot die
+            process.send(who, signal.SIGKILL)
         if self.cgroup.is_frozen():             # a frozen process of version 1 does not die
             self.cgroup.freeze(False)
         if not process.kill(init):

@@ -14,3 +14,5 @@ PROJECT = os.path.dirname(os.path.dirname(HERE))
 
 def lock_of(what):
     return f"{CACHE}/lock.{what}"
+
+PYTHON = "/usr/bin/python3"     # Debian's: the one that has the packages

@@ -5,12 +5,11 @@ One line in, `ACTION NODE [WHO ASKS]`; one line out, `OK ...` or `ERR ...`.
 import os
 import socketserver
 import subprocess
-import sys
 import threading
 import time
 
 from . import process
-from .paths import HERE
+from .paths import HERE, PYTHON
 from .shell import LabError, read_text
 
 SOCKET = "power.sock"
@@ -20,7 +19,7 @@ def start(lab):
     """Starts the switch of a lab and waits until it answers."""
     code = f"import sys; sys.path.insert(0, {HERE!r}); from labkit import power; power.serve({lab.name!r})"
     with open(lab.directory + "/power.log", "a") as log:
-        started = subprocess.Popen([sys.executable, "-I", "-c", code], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        started = subprocess.Popen([PYTHON, "-I", "-c", code], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    cwd="/", start_new_session=True, env={**os.environ, process.MARK: lab.name})
     end = time.monotonic() + 10
     while not os.path.exists(f"{lab.shared}/{SOCKET}"):

@@ -91,18 +91,27 @@ def ancestors():
     return found
 
 
+def namespace(pid, kind):
+    """What identifies a process's namespace of a kind (pid, mnt, ...), or None when the process is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    except OSError:
+        return None
+
+
+def in_namespaces(wanted, kind):
+    """Every live process in one of the namespaces. With 'mnt' also those outside that entered a node to run something."""
+    for path in glob.glob("/proc/[0-9]*"):
+        pid = path.rpartition("/")[2]
+        if namespace(pid, kind) in wanted:
+            who = identity(pid)
+            if who:
+                yield who
+
+
 def in_pid_namespace(init_pid):
     """The live processes that share the pid namespace of `init_pid`, as (pid, start time), with their names."""
-    try:
-        namespace = os.readlink(f"/proc/{init_pid}/ns/pid")
-    except OSError:
-        return
-    for path in glob.glob("/proc/[0-9]*"):
-        try:
-            if os.readlink(path + "/ns/pid") != namespace:
-                continue
-        except OSError:
-            continue
-        who = identity(path.rpartition("/")[2])
-        if who:
-            yield who, read_text(path + "/comm", "").strip()
+    wanted = namespace(init_pid, "pid")
+    if wanted:
+        for who in in_namespaces({wanted}, "pid"):
+            yield who, read_text(f"/proc/{who[0]}/comm", "").strip()
