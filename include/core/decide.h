@@ -1,0 +1,100 @@
+/* decide.h - from facts to the next step. Pure: the same configuration and facts always give the same verdict. An action asks again after
+ * every step, with fresh facts, until the step is STEP_DONE; so a verdict never counts on what an earlier step should have done.
+ * UNKNOWN is never read as permission: it gives STEP_WAIT, STEP_LOOK or a refusal. */
+#ifndef SYSTOLE_CORE_DECIDE_H
+#define SYSTOLE_CORE_DECIDE_H
+
+#include "core/config.h"
+#include "core/facts.h"
+
+enum step {
+	STEP_NONE = 0, /* no verdict: a bug */
+	STEP_DONE,     /* the action ends with the code and the reason */
+	STEP_WAIT,     /* nothing to do but look again in a moment */
+	STEP_LOOK,     /* more must be seen first: verdict.look */
+	/* the server's process */
+	STEP_INITIALISE,  /* an empty data directory becomes a server's */
+	STEP_LAUNCH,
+	STEP_LAUNCH_BEHIND, /* as above, another primary exists */
+	STEP_SHUTDOWN,	  /* SIGTERM */
+	STEP_KILL_SERVER, /* SIGKILL; destructive */
+	STEP_DEFER,	  /* a detached worker brings the server back, so that an election need not wait for it */
+	STEP_KILL_WORKER,
+	STEP_PROVISION,	  /* a detached worker fills the data directory from verdict.target; destructive */
+	/* replication */
+	STEP_SEMISYNC_REPLICA,
+	STEP_STOP_RECEIVER,
+	STEP_START_APPLIER,
+	STEP_FOLLOW, /* replicate from verdict.target */
+	STEP_FORGET_SOURCE,
+	STEP_SEMISYNC_SOURCE, /* wait for verdict.number acknowledgements, or for none and off when it is 0 */
+	/* the role */
+	STEP_CLOSE_WRITES,
+	STEP_KILL_SESSIONS,
+	STEP_SEMISYNC_SOURCE_OFF,
+	STEP_FORGET_ROLE, /* the local file says replica */
+	STEP_SYSVARS_PRIMARY,
+	STEP_SYSVARS_REPLICA,
+	STEP_BOOTSTRAP,	  /* create the accounts in the very first promotion */
+	STEP_OPEN_WRITES, /* destructive: from now on clients may write here, in epoch verdict.number */
+	/* what others see */
+	STEP_PROMISE, /* raise the promise to verdict.number, durably */
+	STEP_REPORT,  /* publish the report of the round */
+	STEP_PUBLISH, /* publish role and address */
+	STEP_COUNT
+};
+
+/* What an observation takes in; each costs time. The server's process is always looked at. */
+enum look {
+	LOOK_SERVER = 1 << 0,	   /* variables, replication, semi-sync */
+	LOOK_PEERS = 1 << 1,	   /* the others' attributes */
+	LOOK_PRIMARY = 1 << 2,	   /* the primary's position, asked over SQL */
+	LOOK_ACCOUNTS = 1 << 3,
+	LOOK_QUORUM = 1 << 4,
+	LOOK_SESSIONS = 1 << 5,
+	LOOK_USER_DATA = 1 << 6,
+};
+
+struct verdict {
+	enum step step;
+	enum ocf_code code; /* STEP_DONE */
+	unsigned int look;  /* STEP_LOOK: these in addition */
+	uint64_t number;
+	char target[256]; /* a node */
+	char reason[512]; /* for the log, the exit reason, crm_mon; "" when all is well */
+};
+
+struct verdict decide_monitor(const struct config *config, const struct facts *facts);
+struct verdict decide_start(const struct config *config, const struct facts *facts);
+struct verdict decide_stop(const struct config *config, const struct facts *facts);
+struct verdict decide_promote(const struct config *config, const struct facts *facts);
+struct verdict decide_demote(const struct config *config, const struct facts *facts);
+/* pre-promote: the round of PROTOCOL.md, rules 2 to 6. The candidate is config->instance.notify_promote. */
+struct verdict decide_round(const struct config *config, const struct facts *facts);
+/* A replica follows the primary: after a start, a promotion elsewhere, a lost connection. */
+struct verdict decide_follow(const struct config *config, const struct facts *facts);
+
+/* Promotion scores: equal for all good nodes, so that a role never moves by itself. */
+enum score {
+	SCORE_NONE = 0,	  /* must not be promoted now */
+	SCORE_EMPTY = 1,  /* the very first start, all nodes empty */
+	SCORE_BEHIND = 50,
+	SCORE_GOOD = 100,
+};
+/* reason says why a node has none. */
+enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256]);
+
+/* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
+const struct peer_facts *facts_primary(const struct facts *facts);
+
+const char *step_name(enum step step);
+bool step_is_destructive(enum step step);
+
+/* For use between the decide_*.c only. */
+struct verdict verdict_done(enum ocf_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct verdict verdict_step(enum step step, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct verdict verdict_look(unsigned int look);
+struct verdict verdict_target(enum step step, const char *target, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool facts_lone(const struct config *config); /* one instance only: no cluster to ask */
+
+#endif

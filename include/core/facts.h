@@ -1,0 +1,141 @@
+/* facts.h - everything that an action may know when it decides: what was seen, never what was concluded. UNKNOWN is the zero value of
+ * every field that is observed. Pure; a set of facts can be written as one line and read back, which is what tests/golden is made of. */
+#ifndef SYSTOLE_CORE_FACTS_H
+#define SYSTOLE_CORE_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "core/gtid.h"
+
+enum tri {
+	TRI_UNKNOWN = 0,
+	TRI_NO,
+	TRI_YES,
+};
+
+enum server_state {
+	SERVER_UNKNOWN = 0,
+	SERVER_DEAD,	 /* no process */
+	SERVER_STARTING, /* a process that does not listen yet: start, crash recovery */
+	SERVER_UP,	 /* answers */
+	SERVER_BUSY,	 /* does not answer in time, or is full, but its process goes on working */
+	SERVER_FROZEN,	 /* does not answer and its process does nothing */
+};
+
+enum thread_state {
+	THREAD_UNKNOWN = 0,
+	THREAD_STOPPED,
+	THREAD_CONNECTING, /* the receiver only */
+	THREAD_RUNNING,
+};
+
+enum role {
+	ROLE_UNKNOWN = 0,
+	ROLE_REPLICA,
+	ROLE_PRIMARY,
+	ROLE_RECOVERING, /* its server is not up yet, or its data is being copied: cannot report */
+};
+
+/* What this server answers. */
+struct server_facts {
+	enum server_state state;
+	enum tri writable; /* clients may write */
+	uint64_t server_id;
+	char *uuid; /* MySQL's server_uuid; MariaDB's server_id as text */
+	struct gtid_set *executed;
+	struct gtid_set *received; /* NULL: unknown, or it never had a source: see has_source */
+	enum tri has_source;	   /* a source is configured, whether connected or not */
+	char *source_host;
+	uint64_t source_port;
+	enum thread_state receiver, applier;
+	char *receiver_error; /* NULL: none */
+	char *applier_error;
+	uint64_t lag_s; /* behind its source, as the server says */
+	enum tri lagging; /* lag_s is beyond max_lag; UNKNOWN when the server cannot tell */
+	enum tri source_on, replica_on; /* both sides of semi-sync */
+	uint64_t wait_count;		/* acknowledgements that a commit waits for */
+	uint64_t clients;		/* connected semi-sync replicas */
+	uint64_t waiting;		/* commits that wait for an acknowledgement now */
+	enum tri waiting_known;
+	enum tri user_data; /* a schema that is not the server's own */
+	enum tri accounts;  /* the configured accounts exist */
+	uint64_t sessions;  /* of clients */
+	enum tri sessions_known;
+};
+
+/* What another node has published, and what its server answered when it was asked. */
+struct peer_facts {
+	char *name;
+	enum role role;
+	uint64_t epoch; /* of its promotion, when it is the primary */
+	char *address;
+	uint64_t port;
+	uint64_t server_id;
+	enum tri data; /* its server has transactions or schemas of its own */
+	/* its report in the present round, see PROTOCOL.md rule 2 */
+	uint64_t report_epoch; /* 0: none */
+	char *report_candidate;
+	struct gtid_set *held;	  /* received and executed */
+	struct gtid_set *applied; /* executed */
+	enum tri attached;	  /* follows the candidate */
+	/* asked over SQL: the primary only */
+	enum tri asked; /* YES: the three below are true now; NO: it did not answer */
+	struct gtid_set *position;
+	char *uuid;
+	uint64_t waiting;
+	char *ask_error;
+};
+
+struct facts {
+	struct server_facts server;
+	/* the local file */
+	enum role local_role;	  /* PRIMARY: it was opened for writes and never properly closed */
+	uint64_t promised;	  /* highest epoch this node has promised */
+	uint64_t primary_epoch;	  /* the epoch in which it was opened */
+	/* the host */
+	enum tri datadir_empty;
+	enum tri worker;	  /* a detached worker of ours is alive */
+	enum tri shutdown_sent;
+	enum tri deadline_near;   /* this action must come to an end */
+	enum tri patience_over;	  /* the bounded wait for what others should do is over */
+	uint64_t close_failures;  /* how often closing writes was refused in this action */
+	enum tri diverged_twice;  /* the difference from the primary was seen for longer than a commit can be under way */
+	enum tri sysvars_set;	  /* of the present role, in this action */
+	enum tri published;	  /* what others see of this node is what is true now */
+	enum tri round_begun;	  /* this action has promised for this round */
+	enum tri reported;	  /* its report says what is true now */
+	enum tri detached;	  /* this is the detached worker itself */
+	enum tri opened_now;	  /* this action has created the accounts: nobody can have attached yet */
+	/* the cluster */
+	enum tri quorum;
+	enum tri peers_known; /* the others' attributes were read */
+	struct peer_facts *peers;
+	size_t peer_count;
+};
+
+void facts_clear(struct facts *facts);
+struct peer_facts *facts_peer(struct facts *facts, const char *name); /* added when it is new */
+const struct peer_facts *facts_find(const struct facts *facts, const char *name);
+
+/* "server.state=up server.writable=no node2.role=primary ...": fields that are UNKNOWN, 0 or NULL are left out. */
+char *facts_format(const struct facts *facts);
+/* flavour: of the sets. The caller clears; on an error the sentence names the field. */
+int facts_parse(const char *line, enum gtid_flavour flavour, struct facts *ret, struct error *err);
+
+const char *tri_name(enum tri value);
+const char *role_name(enum role value);
+enum role role_parse(const char *name);
+static inline enum tri tri_of(bool value)
+{
+	return value ? TRI_YES : TRI_NO;
+}
+
+/* Received and executed together; NULL when the executed set is unknown. The caller frees. */
+struct gtid_set *server_held(const struct server_facts *server);
+/* YES only when everything received is executed. */
+enum tri server_drained(const struct server_facts *server);
+
+#endif

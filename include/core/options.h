@@ -1,0 +1,45 @@
+/* options.h - the server options that the laws need: which the resource agent owns, which a user's file may not contradict, and the
+ * command line that results. Pure. */
+#ifndef SYSTOLE_CORE_OPTIONS_H
+#define SYSTOLE_CORE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "core/config.h"
+#include "core/dialect.h"
+
+/* A variable that only the agent sets: read_only, semi-sync, what the laws fix. Name with underscores. */
+bool option_is_owned(const char *name);
+
+/* An owned variable that stands in this text of mysqld-auto.cnf (SET PERSIST wins over the command line there), or NULL. */
+const char *option_persisted(const char *auto_cnf);
+
+/* The options of the user's file, as `mysqld --defaults-file=F --print-defaults` prints them. */
+struct user_options {
+	struct user_option {
+		char *name;  /* underscores, lower case, without loose_, skip_ becoming value 0 */
+		char *value; /* "1" where only the name stands */
+	} *items;
+	size_t count;
+};
+void user_options_parse(const char *printed, struct user_options *ret);
+void user_options_clear(struct user_options *options);
+const char *user_options_get(const struct user_options *options, const char *name); /* the last one counts; NULL: not set */
+
+/* A sentence for the first option that contradicts the laws, as an error of this host's file. */
+int user_options_check(const struct config *config, const struct dialect *dialect, const struct user_options *options, struct error *err);
+
+/* server_id from the user's file, else the cluster's node number, else 1. */
+unsigned long server_id_choose(const struct config *config, const struct user_options *options);
+
+enum launch_as {
+	LAUNCH_PLAIN = 0,
+	LAUNCH_BEHIND_PRIMARY, /* another primary exists: MariaDB may drop what it had not acknowledged */
+};
+/* argv for the server, NULL at the end; the caller frees with argv_free. */
+char **server_argv(const struct config *config, const struct dialect *dialect, const struct user_options *options, enum launch_as as);
+void argv_free(char **argv);
+
+#endif

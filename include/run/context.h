@@ -1,0 +1,68 @@
+/* context.h - what one action carries along: configuration, deadline, the open connection, what it has done so far. */
+#ifndef SYSTOLE_RUN_CONTEXT_H
+#define SYSTOLE_RUN_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "core/decide.h"
+#include "core/dialect.h"
+#include "io/proc.h"
+#include "io/sql.h"
+
+struct context {
+	struct config config;
+	struct credentials credentials;
+	const struct dialect *dialect; /* NULL until the server's version is known */
+	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
+	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file;
+	char *state_dir, *local_file, *worker_log;
+	char *init_marker; /* in the data directory: it is being initialised */
+	uint64_t deadline_ms;  /* the action must have ended */
+	uint64_t patience_ms;  /* waiting for others ends here */
+	uint64_t near_ms;      /* the action should come to its end from here on */
+	uint64_t answer_ms;    /* how long one look at the server may take */
+	struct sql *sql;
+	struct proc server;
+	/* what this action has done */
+	bool detached, shutdown_sent, sysvars_set, round_begun, opened_now, look_again;
+	unsigned int close_failures;
+	uint64_t diverged_since_ms;
+	char *reported; /* the report as published in this action */
+	struct error last; /* why the last step or look failed */
+};
+
+/* Reads configuration and credentials; makes the directories. */
+int context_open(struct context *ctx, char *const *env, struct error *err);
+/* For stop and monitor when the configuration is not valid: what can be known without it. */
+int context_open_bare(struct context *ctx, char *const *env, struct error *err);
+void context_close(struct context *ctx);
+int context_read_credentials(struct context *ctx, struct error *err);
+
+/* The administration connection, opened when needed. */
+enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, struct error *err);
+void context_disconnect(struct context *ctx);
+
+/* Renders and runs a statement of the dialect on a connection. Arguments: name, text pairs, NULL at the end. */
+enum sql_outcome context_run(struct context *ctx, struct sql *sql, enum statement statement, struct error *err, ...) __attribute__((sentinel));
+enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statement statement, struct sql_rows *ret, struct error *err, ...) __attribute__((sentinel));
+enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count, struct error *err);
+/* A connection to another node's server with the replication account. */
+enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret, struct error *err);
+
+/* The local file: what must survive a power cut. */
+struct local_state {
+	uint64_t promised;
+	uint64_t primary_epoch;
+	enum role role;
+};
+int local_read(const struct context *ctx, struct local_state *ret, struct error *err);
+int local_write(const struct context *ctx, const struct local_state *state, struct error *err);
+
+/* The server's process: by its marker, else by its PID file and working directory. pid 0: none. */
+int context_find_server(struct context *ctx, struct error *err);
+/* From `binary --version`: before there is a connection. */
+int context_find_dialect(struct context *ctx, struct error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* run.h - observe, decide, apply, until it is done. */
+#ifndef SYSTOLE_RUN_RUN_H
+#define SYSTOLE_RUN_RUN_H
+
+#include "core/decide.h"
+#include "run/context.h"
+
+/* Looks at what is asked for (bits of enum look; the server's process always). What was not answered stays UNKNOWN. */
+void observe(struct context *ctx, unsigned int look, struct facts *ret);
+
+/* One idempotent step; its success is what the next look shows. -1: it could not be tried, with the reason. */
+int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err);
+
+typedef struct verdict decide_function(const struct config *config, const struct facts *facts);
+/* The loop. look: what every round of it observes. ret_facts may be NULL; else the last facts, the caller clears. */
+struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned int look, struct facts *ret_facts);
+
+/* attributes and score */
+char *report_text(const struct context *ctx, const struct facts *facts, const char *candidate);
+void publish_report(struct context *ctx, const struct facts *facts, const char *candidate, struct error *err);
+int publish_state(struct context *ctx, const struct facts *facts, struct error *err);
+enum tri published_state(const struct context *ctx, const struct facts *facts);
+void publish_score(struct context *ctx, const struct facts *facts);
+void publish_nothing(struct context *ctx); /* at stop: score and attributes go */
+void peers_observe(struct context *ctx, struct facts *facts);
+void primary_observe(struct context *ctx, struct facts *facts);
+
+/* The detached worker: brings the server back and fills it, then ends. Its data is the context. */
+int worker_run(struct context *ctx);
+
+/* The actions: OCF codes. The table is in actions.c. */
+int action_run(const char *name, char *const *env);
+void action_usage(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* server.h - the server's process as a whole: initialise, launch, end, fill. The destructive ones are server_kill, datadir_clear,
+ * datadir_set_aside and provision; nothing else of the project removes or ends anything of the user's. */
+#ifndef SYSTOLE_RUN_SERVER_H
+#define SYSTOLE_RUN_SERVER_H
+
+#include "core/options.h"
+#include "run/context.h"
+
+int server_initialise(struct context *ctx, struct error *err);
+int server_launch(struct context *ctx, enum launch_as as, struct error *err);
+int server_shutdown(struct context *ctx, struct error *err);
+int server_kill(struct context *ctx, const char *reason, struct error *err); /* destructive: SIGKILL */
+/* Fills this node from a peer; runs in the detached worker only. Returns when the server has to be started, or followed up, again. */
+int provision(struct context *ctx, const struct facts *facts, const char *peer, struct error *err);
+/* Checks binary, user, directories, the option file. */
+int server_validate(struct context *ctx, struct error *err);
+
+#endif

@@ -1,0 +1,78 @@
+/* Demotion in the safe order: close writes, see that they are closed, cut the sessions, and only then touch semi-sync. */
+#include "core/decide.h"
+
+static struct verdict decide_demote_open(const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (facts->close_failures == 0)
+		return verdict_step(STEP_CLOSE_WRITES, "%s", "");
+	/* Closing waits behind a commit that waits for an acknowledgement. Releasing it would tell its client OK for a row that is about to
+	 * be lost, and MariaDB commits it when its session is killed: so the server goes. */
+	if (server->waiting_known != TRI_YES || server->waiting > 0) {
+		if (facts->close_failures < 2)
+			return verdict_step(STEP_CLOSE_WRITES, "commits wait for an acknowledgement");
+		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting);
+	}
+	if (server->sessions_known != TRI_YES)
+		return verdict_look(LOOK_SESSIONS);
+	if (facts->close_failures >= 3)
+		return verdict_step(STEP_KILL_SERVER, "writes cannot be closed");
+	if (server->sessions > 0)
+		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
+	return verdict_step(STEP_CLOSE_WRITES, "%s", "");
+}
+
+static struct verdict decide_demote_closed(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (server->sessions_known != TRI_YES)
+		return verdict_look(LOOK_SESSIONS);
+	if (!facts_lone(config) && server->source_on == TRI_YES && server->waiting_known != TRI_YES)
+		return verdict_step(STEP_WAIT, "whether commits wait is not known");
+	if (server->waiting > 0)
+		return facts->deadline_near == TRI_YES || facts->patience_over == TRI_YES ?
+			       verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting) :
+			       verdict_step(STEP_WAIT, "commits wait for an acknowledgement");
+	if (server->sessions > 0)
+		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
+	if (facts->local_role != ROLE_REPLICA)
+		return verdict_step(STEP_FORGET_ROLE, "%s", "");
+	if (server->source_on == TRI_YES)
+		return verdict_step(STEP_SEMISYNC_SOURCE_OFF, "%s", "");
+	if (facts->sysvars_set != TRI_YES)
+		return verdict_step(STEP_SYSVARS_REPLICA, "%s", "");
+	if (config->instance.clustered && facts->published != TRI_YES)
+		return verdict_step(STEP_PUBLISH, "%s", "");
+	return verdict_done(OCF_SUCCESS, "%s", "");
+}
+
+struct verdict decide_demote(const struct config *config, const struct facts *facts)
+{
+	switch (facts->server.state) {
+	case SERVER_DEAD:
+		/* Nothing runs, so nothing is written; the local file keeps that it died as the primary. */
+		if (config->instance.clustered && facts->published != TRI_YES)
+			return verdict_step(STEP_PUBLISH, "%s", "");
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	case SERVER_FROZEN:
+	case SERVER_STARTING:
+		return verdict_step(STEP_KILL_SERVER, "it does not answer, so writes cannot be closed otherwise");
+	case SERVER_UNKNOWN:
+	case SERVER_BUSY:
+		if (facts->patience_over == TRI_YES || facts->deadline_near == TRI_YES)
+			return verdict_step(STEP_KILL_SERVER, "it does not answer, so writes cannot be closed otherwise");
+		return verdict_step(STEP_WAIT, "the server does not answer");
+	case SERVER_UP:
+		break;
+	}
+	switch (facts->server.writable) {
+	case TRI_UNKNOWN:
+		return facts->patience_over == TRI_YES ? verdict_step(STEP_KILL_SERVER, "whether clients can write is not known") :
+							 verdict_step(STEP_WAIT, "whether clients can write is not known");
+	case TRI_YES:
+		return decide_demote_open(facts);
+	case TRI_NO:
+		break;
+	}
+	return decide_demote_closed(config, facts);
+}

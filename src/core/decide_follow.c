@@ -1,0 +1,110 @@
+/* How a replica comes to follow the primary, or why it must not. */
+#include "core/decide.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* Every part of "uuid:1-2,uuid:4" is of this uuid. */
+static bool missing_is_all_of(const char *missing, const char *uuid)
+{
+	if (str_empty(uuid))
+		return false;
+	size_t length = strlen(uuid);
+	for (const char *at = missing; *at;) {
+		if (strncmp(at, uuid, length) != 0 || at[length] != ':')
+			return false;
+		at += strcspn(at, ",");
+		at += *at == ',';
+	}
+	return true;
+}
+
+static bool follows(const struct server_facts *server, const struct peer_facts *primary)
+{
+	return server->has_source == TRI_YES && str_equal(server->source_host, primary->address) && server->source_port == primary->port &&
+	       (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) && server->applier == THREAD_RUNNING;
+}
+
+static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *missing)
+{
+	if (facts->diverged_twice != TRI_YES)
+		return verdict_step(STEP_WAIT, "has %.120s which %s does not show; looking again", missing, primary->name);
+	if (config->provision == PROVISION_AUTO)
+		return verdict_target(STEP_PROVISION, primary->name, "diverged: has %.160s which the primary %s lacks; it is filled again from there", missing,
+				      primary->name);
+	return verdict_done(OCF_DEGRADED, "diverged: has %.160s which the primary %s lacks. With provision=auto it is filled again from there", missing,
+			    primary->name);
+}
+
+static struct verdict decide_empty(const struct facts *facts, const struct peer_facts *primary)
+{
+	switch (facts->server.user_data) {
+	case TRI_UNKNOWN:
+		return verdict_look(LOOK_USER_DATA);
+	case TRI_YES:
+		return verdict_done(OCF_DEGRADED,
+				    "diverged: has schemas of its own but no GTID, so it cannot be compared with the primary %s. Save them and empty the data directory",
+				    primary->name);
+	case TRI_NO:
+		break;
+	}
+	return verdict_target(STEP_PROVISION, primary->name, "empty: it is filled from the primary %s", primary->name);
+}
+
+/* Only a server that has applied what it received may change its source: MariaDB drops the relay log then, MySQL may. */
+static struct verdict decide_attach(const struct facts *facts, const struct peer_facts *primary)
+{
+	const struct server_facts *server = &facts->server;
+	switch (server_drained(server)) {
+	case TRI_UNKNOWN:
+		return verdict_step(STEP_WAIT, "what it has received is not known");
+	case TRI_YES:
+		return verdict_target(STEP_FOLLOW, primary->name, "follows %s", primary->name);
+	case TRI_NO:
+		break;
+	}
+	if (server->applier_error)
+		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.300s", server->applier_error);
+	if (server->receiver != THREAD_STOPPED)
+		return verdict_step(STEP_STOP_RECEIVER, "receives from another than the primary %s", primary->name);
+	if (server->applier == THREAD_STOPPED)
+		return verdict_step(STEP_START_APPLIER, "applies what it has received, before it follows %s", primary->name);
+	if (facts->deadline_near == TRI_YES)
+		return verdict_done(OCF_DEGRADED, "applies what it has received, before it follows %s", primary->name);
+	return verdict_step(STEP_WAIT, "applies what it has received, before it follows %s", primary->name);
+}
+
+struct verdict decide_follow(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (facts->peers_known != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	const struct peer_facts *primary = facts_primary(facts);
+	if (!primary)
+		return verdict_done(OCF_SUCCESS, "no primary is known yet");
+	if (primary->server_id && primary->server_id == server->server_id)
+		return verdict_done(OCF_ERR_ARGS, "server_id %llu is also that of %s: give each node its own in its option file, or none",
+				    (unsigned long long)server->server_id, primary->name);
+	if (follows(server, primary))
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (server->executed && gtid_set_empty(server->executed) && (!server->received || gtid_set_empty(server->received)))
+		return decide_empty(facts, primary);
+	if (primary->asked == TRI_UNKNOWN)
+		return verdict_look(LOOK_PRIMARY);
+	_cleanup_gtid_ struct gtid_set *held = server_held(server);
+	if (primary->asked == TRI_NO || !primary->position || !held)
+		return verdict_done(OCF_DEGRADED, "the primary %s cannot be asked for its position: %.300s", primary->name,
+				    primary->ask_error ? primary->ask_error : "no answer");
+	if (!str_empty(server->uuid) && str_equal(server->uuid, primary->uuid))
+		return verdict_done(OCF_ERR_ARGS, "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
+				    server->uuid, primary->name);
+	_cleanup_free_ char *missing = gtid_set_missing(held, primary->position);
+	/* A commit that waits for an acknowledgement is not yet in the primary's executed set, but this replica may be the one that has it. */
+	if (!missing || *missing)
+		if (!missing || primary->waiting == 0 || !missing_is_all_of(missing, primary->uuid))
+			return decide_diverged(config, facts, primary, missing ? missing : "an unknown position");
+	return decide_attach(facts, primary);
+}

@@ -1,0 +1,146 @@
+/* Promotion. The round has run in pre-promote; everything is looked at again here. This is the only decision that opens writes. */
+#include "core/decide.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+static bool reported(const struct config *config, const struct facts *facts, const struct peer_facts *peer)
+{
+	return facts->promised && peer->report_epoch == facts->promised && str_equal(peer->report_candidate, config->instance.node) && peer->held;
+}
+
+/* PROTOCOL.md, rules 3 and 4: enough sets, and all of them within what this node holds. STEP_NONE: it may be promoted. */
+static struct verdict check_reports(const struct config *config, const struct facts *facts, bool only_one)
+{
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	if (!held)
+		return verdict_step(STEP_WAIT, "its own position is not known");
+	uint64_t count = 1;
+	/* A server without any transaction may only be the first of all: everybody must have said that there is nothing else. */
+	bool empty = gtid_set_empty(held);
+	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, only_one);
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		if (facts->promised < peer->report_epoch)
+			return verdict_done(OCF_ERR_GENERIC, "%s takes part in a later election", peer->name);
+		if (!reported(config, facts, peer))
+			continue;
+		count++;
+		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
+		if (!missing || *missing)
+			return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks", peer->name, missing ? missing : "an unknown position");
+		if (empty && peer->data != TRI_NO && facts->server.user_data != TRI_YES)
+			return verdict_done(OCF_ERR_GENERIC, "this node is empty and %s may have data", peer->name);
+	}
+	if (count < needed)
+		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu", (unsigned long long)count,
+				    (unsigned long long)needed, (unsigned long long)facts->promised);
+	return (struct verdict){ 0 };
+}
+
+static struct verdict check_cluster(const struct config *config, const struct facts *facts, bool only_one)
+{
+	if (!config->instance.clustered || facts_lone(config))
+		return (struct verdict){ 0 };
+	if (facts->peers_known != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	const struct peer_facts *other = facts_primary(facts);
+	if (other && other->epoch >= facts->promised)
+		return verdict_done(OCF_ERR_GENERIC, "%s says that it is the primary", other->name);
+	return check_reports(config, facts, only_one);
+}
+
+/* Rules 4 and 6: apply everything, stand on its own, count its acknowledgers. */
+static struct verdict prepare(const struct config *config, const struct facts *facts, uint64_t k)
+{
+	const struct server_facts *server = &facts->server;
+	struct verdict v;
+	if (server->has_source == TRI_UNKNOWN)
+		return verdict_step(STEP_WAIT, "whether it has a source is not known");
+	if (server->has_source == TRI_YES) {
+		if (server->receiver != THREAD_STOPPED)
+			return verdict_step(STEP_STOP_RECEIVER, "%s", "");
+		switch (server_drained(server)) {
+		case TRI_UNKNOWN:
+			return verdict_step(STEP_WAIT, "what it has received is not known");
+		case TRI_NO:
+			if (server->applier_error)
+				return verdict_done(OCF_ERR_GENERIC, "broken: replication stopped: %.400s", server->applier_error);
+			if (server->applier != THREAD_RUNNING)
+				return verdict_step(STEP_START_APPLIER, "%s", "");
+			return verdict_step(STEP_WAIT, "applies what it has received");
+		case TRI_YES:
+			return verdict_step(STEP_FORGET_SOURCE, "%s", "");
+		}
+	}
+	if (config->credentials) {
+		if (server->accounts == TRI_UNKNOWN)
+			return verdict_look(LOOK_ACCOUNTS);
+		/* Before semi-sync waits for anybody: without the account nobody can connect to acknowledge. */
+		if (server->accounts == TRI_NO)
+			return verdict_step(STEP_BOOTSTRAP, "the accounts do not exist yet");
+	}
+	if (facts->sysvars_set != TRI_YES)
+		return verdict_step(STEP_SYSVARS_PRIMARY, "%s", "");
+	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k)) {
+		v = verdict_step(STEP_SEMISYNC_SOURCE, "%s", "");
+		v.number = k;
+		return v;
+	}
+	if (server->clients < k && facts->opened_now != TRI_YES && facts->patience_over != TRI_YES)
+		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected", (unsigned long long)server->clients,
+				    (unsigned long long)k);
+	return (struct verdict){ 0 };
+}
+
+static struct verdict decide_promote_up(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	bool only_one = server->executed && gtid_set_flavour(server->executed) == GTID_FLAVOUR_MARIADB;
+	uint64_t k = config_acknowledgers(config, only_one);
+	if (server->writable == TRI_UNKNOWN)
+		return verdict_step(STEP_WAIT, "whether clients can write is not known");
+	if (server->writable == TRI_YES) {
+		if (facts->local_role != ROLE_PRIMARY)
+			return verdict_step(STEP_CLOSE_WRITES, "it was made writable outside of a promotion");
+		if (config->instance.clustered && facts->published != TRI_YES)
+			return verdict_step(STEP_PUBLISH, "%s", "");
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	}
+	if (facts->worker != TRI_NO)
+		return verdict_done(OCF_ERR_GENERIC, "the server is being brought back");
+	if (server->user_data == TRI_UNKNOWN && server->executed && gtid_set_empty(server->executed))
+		return verdict_look(LOOK_USER_DATA);
+	struct verdict v = check_cluster(config, facts, only_one);
+	if (v.step == STEP_NONE)
+		v = prepare(config, facts, k);
+	if (v.step != STEP_NONE)
+		return v;
+	/* Asked last, right before the one step that matters. */
+	if (config->instance.clustered && facts->quorum == TRI_UNKNOWN)
+		return verdict_look(LOOK_QUORUM);
+	if (config->instance.clustered && facts->quorum != TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "Corosync says that this node has no quorum");
+	v = verdict_step(STEP_OPEN_WRITES, "%s", "");
+	v.number = facts->promised;
+	return v;
+}
+
+struct verdict decide_promote(const struct config *config, const struct facts *facts)
+{
+	switch (facts->server.state) {
+	case SERVER_UP:
+		return decide_promote_up(config, facts);
+	case SERVER_DEAD:
+		return verdict_done(OCF_ERR_GENERIC, "the server does not run");
+	case SERVER_UNKNOWN:
+	case SERVER_STARTING:
+	case SERVER_BUSY:
+	case SERVER_FROZEN:
+		break;
+	}
+	return verdict_step(STEP_WAIT, "the server does not answer");
+}

@@ -1,0 +1,56 @@
+/* The promotion score: advice to Pacemaker, never a role. */
+#include "core/decide.h"
+
+#include <stdio.h>
+
+static enum score none(char reason[static 256], const char *why)
+{
+	snprintf(reason, 256, "%s", why);
+	return SCORE_NONE;
+}
+
+/* Nobody is the primary: is there a point in promoting this one? */
+static enum score score_election(const struct config *config, const struct facts *facts, bool empty, char reason[static 256])
+{
+	uint64_t known = 1, with_data = 0;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY;
+		with_data += facts->peers[i].data == TRI_YES;
+	}
+	/* An empty node must never win over data that has not come up yet. */
+	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, false);
+	if (known < needed) {
+		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known, (unsigned long long)needed);
+		return SCORE_NONE;
+	}
+	if (empty && with_data)
+		return none(reason, "empty, and another node has data");
+	return empty ? SCORE_EMPTY : SCORE_GOOD;
+}
+
+enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256])
+{
+	const struct server_facts *server = &facts->server;
+	reason[0] = '\0';
+	if (facts->worker == TRI_YES)
+		return none(reason, "the server is being brought back");
+	if (server->state == SERVER_BUSY && facts->local_role == ROLE_PRIMARY)
+		return SCORE_GOOD;
+	if (server->state != SERVER_UP || !server->executed)
+		return none(reason, "the server does not answer");
+	if (facts->local_role == ROLE_PRIMARY)
+		return SCORE_GOOD;
+	if (server->applier_error)
+		return none(reason, "replication stopped with an error");
+	bool empty = gtid_set_empty(server->executed) && server->user_data != TRI_YES;
+	const struct peer_facts *primary = facts_primary(facts);
+	if (facts_lone(config))
+		return SCORE_GOOD;
+	if (facts->peers_known != TRI_YES && server->receiver != THREAD_RUNNING)
+		return none(reason, "what the other nodes are is not known");
+	if (primary && (gtid_set_empty(server->executed) || facts->diverged_twice == TRI_YES))
+		return none(reason, "its data is not the primary's");
+	if (!primary && facts->peers_known == TRI_YES)
+		return score_election(config, facts, empty, reason);
+	return server->lagging == TRI_YES ? SCORE_BEHIND : SCORE_GOOD;
+}

@@ -1,0 +1,117 @@
+/* Start: a running, read-only replica, whatever the node was before. Stop: nothing running, whatever it takes. */
+#include "core/decide.h"
+
+#include "base/str.h"
+
+/* Other nodes that could elect a primary without this one. */
+static uint64_t replicas_elsewhere(const struct facts *facts)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		count += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_YES;
+	return count;
+}
+
+/* A server that died as the primary takes seconds to recover, and Pacemaker promotes nobody before this start has ended. The others can
+ * elect without it, and once they have, it is known what it may keep. */
+static bool may_defer(const struct config *config, const struct facts *facts)
+{
+	return config->instance.clustered && facts->detached != TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) &&
+	       replicas_elsewhere(facts) >= config_reports_needed(config, false);
+}
+
+static struct verdict decide_start_dead(const struct config *config, const struct facts *facts)
+{
+	if (facts->worker == TRI_YES && facts->detached != TRI_YES)
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (config->instance.clustered && facts->peers_known != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	switch (facts->datadir_empty) {
+	case TRI_UNKNOWN:
+		return verdict_done(OCF_ERR_INSTALLED, "the data directory %s cannot be read", config->datadir);
+	case TRI_YES:
+		return verdict_step(STEP_INITIALISE, "the data directory %s is empty", config->datadir);
+	case TRI_NO:
+		break;
+	}
+	if (may_defer(config, facts))
+		return verdict_step(STEP_DEFER, "it died as the primary: the others elect first");
+	/* The detached worker waits for their verdict, within bounds. */
+	if (facts->detached == TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) && facts->patience_over != TRI_YES &&
+	    replicas_elsewhere(facts) >= config_reports_needed(config, false))
+		return verdict_step(STEP_WAIT, "waits for the others' election");
+	return facts_primary(facts) ? verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", facts_primary(facts)->name) : verdict_step(STEP_LAUNCH, "%s", "");
+}
+
+static struct verdict decide_start_up(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (server->writable == TRI_UNKNOWN)
+		return verdict_step(STEP_WAIT, "whether clients can write is not known");
+	if (server->writable == TRI_YES)
+		return verdict_step(STEP_CLOSE_WRITES, "it starts unpromoted");
+	if (facts->local_role == ROLE_PRIMARY)
+		return verdict_step(STEP_FORGET_ROLE, "it starts unpromoted");
+	if (facts->sysvars_set != TRI_YES)
+		return verdict_step(STEP_SYSVARS_REPLICA, "%s", "");
+	if (server->source_on == TRI_YES)
+		return verdict_step(STEP_SEMISYNC_SOURCE_OFF, "%s", "");
+	if (!facts_lone(config) && server->replica_on != TRI_YES)
+		return verdict_step(STEP_SEMISYNC_REPLICA, "%s", "");
+	if (config->instance.clustered && facts->published != TRI_YES) {
+		if (server->user_data == TRI_UNKNOWN)
+			return verdict_look(LOOK_USER_DATA);
+		return verdict_step(STEP_PUBLISH, "%s", "");
+	}
+	if (facts_lone(config))
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	struct verdict follow = decide_follow(config, facts);
+	/* Running is running: what keeps it from replicating is the monitor's to say. */
+	if (follow.step == STEP_DONE && follow.code == OCF_DEGRADED)
+		follow.code = OCF_SUCCESS;
+	return follow;
+}
+
+struct verdict decide_start(const struct config *config, const struct facts *facts)
+{
+	switch (facts->server.state) {
+	case SERVER_DEAD:
+		return decide_start_dead(config, facts);
+	case SERVER_UP:
+		return decide_start_up(config, facts);
+	case SERVER_UNKNOWN:
+	case SERVER_STARTING:
+	case SERVER_BUSY:
+		return verdict_step(STEP_WAIT, "the server is starting");
+	case SERVER_FROZEN:
+		return verdict_step(STEP_WAIT, "the server does not answer");
+	}
+	return verdict_done(OCF_ERR_GENERIC, "no such state");
+}
+
+struct verdict decide_stop(const struct config *config, const struct facts *facts)
+{
+	(void)config;
+	if (facts->worker == TRI_YES)
+		return verdict_step(STEP_KILL_WORKER, "%s", "");
+	switch (facts->server.state) {
+	case SERVER_DEAD:
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	case SERVER_FROZEN:
+		return verdict_step(STEP_KILL_SERVER, "it does not answer and does nothing");
+	case SERVER_UP:
+		/* A shutdown would leave what nobody acknowledged in the binary log; after a kill it is still undecided. */
+		if (facts->server.waiting > 0)
+			return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement", (unsigned long long)facts->server.waiting);
+		break;
+	case SERVER_UNKNOWN:
+	case SERVER_STARTING:
+	case SERVER_BUSY:
+		break;
+	}
+	if (facts->deadline_near == TRI_YES)
+		return verdict_step(STEP_KILL_SERVER, "it has not shut down in time");
+	if (facts->shutdown_sent != TRI_YES)
+		return verdict_step(STEP_SHUTDOWN, "%s", "");
+	return verdict_step(STEP_WAIT, "%s", "");
+}

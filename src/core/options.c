@@ -1,0 +1,259 @@
+#include "core/options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+
+enum option_kind {
+	OPTION_LAW = 1, /* fixed by a law: a user's file that says otherwise is an error */
+	OPTION_OURS,	/* set by the agent while it works: what the file says does not count */
+	OPTION_GIVEN,	/* given where the file says nothing; the file's choice stands */
+};
+
+struct option_row {
+	const char *name;
+	const char *alias; /* an older or newer name of the same option, or NULL */
+	const char *value; /* what is given on the command line */
+	enum gtid_flavour flavour; /* UNKNOWN: both servers */
+	enum option_kind kind;
+	const char *why;
+};
+
+static const struct option_row rows[] = {
+	{ "gtid_mode", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets" },
+	{ "enforce_gtid_consistency", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets" },
+	{ "gtid_strict_mode", NULL, "ON", GTID_FLAVOUR_MARIADB, OPTION_LAW, "without it a diverged replica goes on silently" },
+	{ "log_bin", NULL, "binlog", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to become the primary" },
+	{ "log_replica_updates", "log_slave_updates", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to serve the others" },
+	{ "sync_binlog", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk" },
+	{ "innodb_flush_log_at_trx_commit", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk" },
+	{ "relay_log_recovery", NULL, "OFF", GTID_FLAVOUR_MYSQL, OPTION_LAW, "it throws away what this node has acknowledged but not yet applied" },
+	{ "rpl_semi_sync_source_wait_point", "rpl_semi_sync_master_wait_point", "AFTER_SYNC", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "others would see a commit before it is safe" },
+	{ "read_only", NULL, "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
+	{ "super_read_only", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
+	{ "skip_replica_start", "skip_slave_start", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
+	{ "rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled", "OFF", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
+	{ "rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
+	/* Milliseconds: it must never fall back to asynchronous; MySQL 9.7 and MariaDB 10.11 take this value. */
+	{ "rpl_semi_sync_source_timeout", "rpl_semi_sync_master_timeout", "1000000000000", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
+	{ "rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count", NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
+	{ "offline_mode", NULL, NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
+	{ "server_id", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+	{ "relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+	{ "replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+	{ "bind_address", NULL, "*", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+};
+
+static const struct option_row *row_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (strcmp(rows[i].name, name) == 0 || (rows[i].alias && strcmp(rows[i].alias, name) == 0))
+			return &rows[i];
+	return NULL;
+}
+
+bool option_is_owned(const char *name)
+{
+	const struct option_row *row = row_find(name);
+	return row && row->kind != OPTION_GIVEN;
+}
+
+const char *option_persisted(const char *auto_cnf)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		const char *const names[] = { rows[i].name, rows[i].alias };
+		for (size_t n = 0; n < 2; n++) {
+			if (!names[n] || rows[i].kind == OPTION_GIVEN)
+				continue;
+			_cleanup_free_ char *quoted = str_printf("\"%s\"", names[n]);
+			if (strstr(auto_cnf, quoted))
+				return names[n];
+		}
+	}
+	return NULL;
+}
+
+/* "--loose-skip-Log_Bin=x" -> log_bin, "0" */
+static void option_add(struct user_options *list, const char *text, size_t n)
+{
+	size_t name_length = 0;
+	while (name_length < n && text[name_length] != '=')
+		name_length++;
+	char *name = str_ndup(text, name_length);
+	for (char *c = name; *c; c++)
+		*c = *c == '-' ? '_' : (char)tolower((unsigned char)*c);
+	char *value = name_length < n ? str_ndup(text + name_length + 1, n - name_length - 1) : str_dup("1");
+	if (str_starts(name, "loose_"))
+		memmove(name, name + 6, strlen(name) - 5);
+	bool skipped = str_starts(name, "skip_") && row_find(name + 5) && !row_find(name);
+	if (skipped) {
+		memmove(name, name + 5, strlen(name) - 4);
+		str_set(&value, "0");
+	}
+	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = (struct user_option){ .name = name, .value = value };
+}
+
+void user_options_parse(const char *printed, struct user_options *ret)
+{
+	struct user_options list = { 0 };
+	/* A line of text stands before the options; every option begins with " --" or stands at a line's beginning. */
+	for (const char *at = strstr(printed, "--"); at;) {
+		const char *next = strstr(at + 2, " --");
+		size_t n = next ? (size_t)(next - at) : strlen(at);
+		while (n > 2 && isspace((unsigned char)at[n - 1]))
+			n--;
+		if (n > 2)
+			option_add(&list, at + 2, n - 2);
+		at = next ? next + 1 : NULL;
+	}
+	*ret = list;
+}
+
+void user_options_clear(struct user_options *options)
+{
+	for (size_t i = 0; i < options->count; i++) {
+		free(options->items[i].name);
+		free(options->items[i].value);
+	}
+	free(options->items);
+	*options = (struct user_options){ 0 };
+}
+
+const char *user_options_get(const struct user_options *options, const char *name)
+{
+	for (size_t i = options->count; i > 0; i--)
+		if (strcmp(options->items[i - 1].name, name) == 0)
+			return options->items[i - 1].value;
+	return NULL;
+}
+
+static const char *row_user_value(const struct option_row *row, const struct user_options *options)
+{
+	const char *value = user_options_get(options, row->name);
+	return value || !row->alias ? value : user_options_get(options, row->alias);
+}
+
+static bool row_applies(const struct option_row *row, const struct dialect *dialect)
+{
+	return row->flavour == GTID_FLAVOUR_UNKNOWN || row->flavour == dialect->from.flavour;
+}
+
+static bool values_agree(const struct option_row *row, const char *value)
+{
+	bool given, wanted;
+	if (strcasecmp(value, row->value) == 0)
+		return true;
+	/* log_bin=NAME is on with a name of the user's own. */
+	if (strcmp(row->name, "log_bin") == 0)
+		return !parse_bool(value, &given) || given;
+	return parse_bool(value, &given) && parse_bool(row->value, &wanted) && given == wanted;
+}
+
+int user_options_check(const struct config *config, const struct dialect *dialect, const struct user_options *options, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		const char *value = row_user_value(&rows[i], options);
+		if (rows[i].kind != OPTION_LAW || !row_applies(&rows[i], dialect) || !value || values_agree(&rows[i], value))
+			continue;
+		return error_set(err, OCF_ERR_ARGS, "%s says %s=%.64s, but %s is needed, because %s: correct or remove the line", config->config,
+				 rows[i].name, value, rows[i].value, rows[i].why);
+	}
+	return 0;
+}
+
+unsigned long server_id_choose(const struct config *config, const struct user_options *options)
+{
+	uint64_t id;
+	const char *text = user_options_get(options, "server_id");
+	if (text && parse_u64(text, 1, UINT32_MAX, &id))
+		return (unsigned long)id;
+	id = config->instance.node_id;
+	return id >= 1 && id <= UINT32_MAX ? (unsigned long)id : 1;
+}
+
+struct argv {
+	char **items;
+	size_t count;
+};
+
+static void argv_add(struct argv *argv, char *item)
+{
+	argv->items = mem_grow(argv->items, argv->count + 2, sizeof(*argv->items));
+	argv->items[argv->count++] = item;
+	argv->items[argv->count] = NULL;
+}
+
+static const char *row_spelling(const struct option_row *row, const struct dialect *dialect)
+{
+	/* MySQL's new names came with 8.0.26, MariaDB has the old ones only; log_slave_updates and skip_slave_start are accepted by all. */
+	bool semisync = str_starts(row->name, "rpl_semi_sync");
+	if (!row->alias || (semisync && dialect->from.flavour == GTID_FLAVOUR_MYSQL && dialect->from.major >= 8))
+		return row->name;
+	return row->alias;
+}
+
+static void argv_add_rows(struct argv *argv, const struct dialect *dialect, const struct user_options *options)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		const struct option_row *row = &rows[i];
+		const char *user = row_user_value(row, options);
+		if (!row_applies(row, dialect) || !row->value || (user && row->kind != OPTION_OURS))
+			continue;
+		/* loose: the semi-sync variables exist only once the plugin is loaded. */
+		bool plugin = str_starts(row->name, "rpl_semi_sync") && dialect->from.flavour == GTID_FLAVOUR_MYSQL;
+		argv_add(argv, str_printf("--%s%s=%s", plugin ? "loose-" : "", row_spelling(row, dialect), row->value));
+	}
+}
+
+static void argv_add_words(struct argv *argv, const char *text)
+{
+	for (const char *at = text ? text : ""; *at;) {
+		size_t n = strcspn(at, " ");
+		if (n)
+			argv_add(argv, str_ndup(at, n));
+		at += n + (at[n] == ' ');
+	}
+}
+
+static const char *plugins_to_load(const struct dialect *dialect)
+{
+	if (dialect->from.flavour == GTID_FLAVOUR_MARIADB)
+		return NULL;
+	return dialect->has_clone ? "semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so" : "semisync_master.so;semisync_slave.so;auth_socket.so";
+}
+
+char **server_argv(const struct config *config, const struct dialect *dialect, const struct user_options *options, enum launch_as as)
+{
+	struct argv argv = { 0 };
+	const char *plugins = plugins_to_load(dialect);
+	argv_add(&argv, str_dup(config->binary));
+	argv_add(&argv, str_printf("--defaults-file=%s", config->config));
+	argv_add(&argv, str_printf("--user=%s", config->user));
+	argv_add(&argv, str_printf("--datadir=%s", config->datadir));
+	argv_add(&argv, str_printf("--socket=%s", config->socket));
+	argv_add(&argv, str_printf("--pid-file=%s", config->pid));
+	argv_add(&argv, str_printf("--port=%llu", (unsigned long long)config->port));
+	argv_add(&argv, str_printf("--log-error=%s", config->log));
+	if (plugins)
+		argv_add(&argv, str_printf("--plugin-load-add=%s", plugins));
+	/* The user's own options come before ours: where both say something, ours count. */
+	argv_add_words(&argv, config->additional_parameters);
+	argv_add(&argv, str_printf("--server-id=%lu", server_id_choose(config, options)));
+	argv_add_rows(&argv, dialect, options);
+	if (config->instance.node)
+		argv_add(&argv, str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));
+	if (as == LAUNCH_BEHIND_PRIMARY && dialect->from.flavour == GTID_FLAVOUR_MARIADB)
+		argv_add(&argv, str_dup("--init-rpl-role=SLAVE"));
+	return argv.items;
+}
+
+void argv_free(char **argv)
+{
+	for (char **a = argv; a && *a; a++)
+		free(*a);
+	free(argv);
+}

@@ -1,0 +1,295 @@
+/* The actions as one table. Each is the loop with its decision; what comes before and after stands here. */
+#include "run/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "core/metadata.h"
+#include "io/clock.h"
+#include "io/cluster.h"
+#include "io/files.h"
+#include "io/log.h"
+#include "run/server.h"
+
+/* The last such line on stderr is what crm_mon shows; there is exactly one, at the very end. */
+static void exit_reason_print(char *const *env, const char *reason)
+{
+	const char *prefix = env_get(env, "OCF_EXIT_REASON_PREFIX");
+	if (*reason)
+		fprintf(stderr, "%s%s\n", str_empty(prefix) ? "ocf-exit-reason:" : prefix, reason);
+}
+
+/* The file that Pacemaker's tools made writes; a quiet monitor says nothing at all. */
+static void outcome_log(const char *action, const struct verdict *verdict)
+{
+	bool well = verdict->code == OCF_SUCCESS || verdict->code == OCF_RUNNING_PROMOTED || verdict->code == OCF_NOT_RUNNING;
+	if (*verdict->reason && well)
+		log_info("%s: %s", action, verdict->reason);
+	else if (*verdict->reason)
+		log_warning("%s: %s", action, verdict->reason);
+}
+
+static struct verdict failed(const struct error *err)
+{
+	return verdict_done(err->code ? err->code : OCF_ERR_GENERIC, "%s", err->sentence);
+}
+
+static struct verdict start(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	struct error err = { 0 };
+	if (server_validate(ctx, &err))
+		return failed(&err);
+	struct verdict verdict = run_loop(ctx, decide_start, LOOK_SERVER, &facts);
+	if (verdict.code == OCF_SUCCESS)
+		publish_score(ctx, &facts);
+	facts_clear(&facts);
+	return verdict;
+}
+
+int worker_run(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	uint64_t now = clock_now_ms();
+	ctx->detached = true;
+	ctx->deadline_ms = now + 24ull * 3600 * 1000;
+	ctx->near_ms = ctx->deadline_ms;
+	ctx->patience_ms = now + 20000;
+	ctx->answer_ms = 5000;
+	log_open(ctx->config.instance.resource, "worker", NULL, NULL);
+	struct verdict verdict = run_loop(ctx, decide_start, LOOK_SERVER, &facts);
+	log_info("worker: %s%s", verdict.code == OCF_SUCCESS ? "done" : "ends: ", verdict.reason);
+	if (verdict.code == OCF_SUCCESS) {
+		struct error ignored;
+		(void)file_remove(ctx->progress_file, &ignored);
+		ctx->deadline_ms = clock_now_ms() + 5000;
+		publish_score(ctx, &facts);
+	}
+	facts_clear(&facts);
+	context_close(ctx);
+	cluster_close();
+	return verdict.code == OCF_SUCCESS ? 0 : 1;
+}
+
+static struct verdict stop(struct context *ctx)
+{
+	struct error ignored;
+	uint64_t timeout = ctx->config.shutdown_timeout_ms;
+	if (timeout && clock_now_ms() + timeout < ctx->near_ms)
+		ctx->near_ms = clock_now_ms() + timeout;
+	ctx->answer_ms = ctx->answer_ms < 2000 ? ctx->answer_ms : 2000;
+	(void)context_read_credentials(ctx, &ignored);
+	struct verdict verdict = run_loop(ctx, decide_stop, LOOK_SERVER, NULL);
+	if (verdict.code == OCF_SUCCESS) {
+		(void)file_remove(ctx->server_marker, &ignored);
+		(void)file_remove(ctx->round_file, &ignored);
+		publish_nothing(ctx);
+	}
+	return verdict;
+}
+
+static struct verdict monitor(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	struct error err = { 0 };
+	_cleanup_free_ char *progress = NULL;
+	if (context_read_credentials(ctx, &err))
+		return failed(&err);
+	struct verdict verdict = run_loop(ctx, decide_monitor, LOOK_SERVER, &facts);
+	/* The score goes before the result does: then one transition moves the role, instead of a recovery in place. */
+	if (verdict.code != OCF_NOT_RUNNING || ctx->config.instance.interval_ms) {
+		publish_score(ctx, &facts);
+		if (ctx->config.instance.clustered && facts.published != TRI_YES && facts.server.state == SERVER_UP && publish_state(ctx, &facts, &err))
+			log_warning("node attributes: %s", err.sentence);
+	}
+	if (facts.worker == TRI_YES && file_read(ctx->progress_file, 512, &progress, &err) == 0 && progress)
+		verdict = verdict_done(verdict.code, "%.500s", progress);
+	facts_clear(&facts);
+	return verdict;
+}
+
+static struct verdict promote(struct context *ctx)
+{
+	struct error err = { 0 };
+	if (context_read_credentials(ctx, &err))
+		return failed(&err);
+	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER, NULL);
+	(void)file_remove(ctx->round_file, &err);
+	return verdict;
+}
+
+static struct verdict demote(struct context *ctx)
+{
+	struct error err = { 0 };
+	ctx->answer_ms = ctx->answer_ms < 3000 ? ctx->answer_ms : 3000;
+	ctx->patience_ms = clock_now_ms() + 3000;
+	if (context_read_credentials(ctx, &err))
+		return failed(&err);
+	bool ran = context_find_server(ctx, &err) == 0 && ctx->server.pid != 0;
+	struct verdict verdict = run_loop(ctx, decide_demote, LOOK_SERVER | LOOK_SESSIONS, NULL);
+	/* It was killed on the way: the instance is not the running replica that Pacemaker is about to take it for. */
+	if (verdict.code == OCF_SUCCESS && ran && ctx->server.pid == 0)
+		return verdict_done(OCF_ERR_GENERIC, "writes could not be closed, so the server was killed; it comes back as a replica");
+	return verdict;
+}
+
+static struct verdict notify_round(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER, &facts);
+	facts_clear(&facts);
+	return verdict;
+}
+
+/* After a promotion elsewhere; what cannot be done in time is the monitor's. */
+static struct verdict notify_follow(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	ctx->near_ms = ctx->patience_ms;
+	observe(ctx, LOOK_SERVER | LOOK_PEERS, &facts);
+	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
+	if (facts.server.state == SERVER_UP && facts.local_role == ROLE_REPLICA && facts.worker == TRI_NO)
+		verdict = run_loop(ctx, decide_follow, LOOK_SERVER | LOOK_PEERS, NULL);
+	facts_clear(&facts);
+	return verdict;
+}
+
+static struct verdict notify(struct context *ctx)
+{
+	const struct instance *in = &ctx->config.instance;
+	struct error err = { 0 };
+	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
+	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
+		return verdict;
+	if (context_read_credentials(ctx, &err))
+		return failed(&err);
+	if (strcmp(in->notify_type, "pre") == 0)
+		verdict = notify_round(ctx);
+	else if (strcmp(in->notify_type, "post") == 0 && strcmp(in->notify_promote, in->node) != 0)
+		verdict = notify_follow(ctx);
+	/* Pacemaker ignores the code; a reason that is no failure is for the log. */
+	verdict.code = OCF_SUCCESS;
+	return verdict;
+}
+
+static struct verdict validate_all(struct context *ctx)
+{
+	struct error err = { 0 };
+	if (ctx->config.instance.check_level >= 10 && server_validate(ctx, &err))
+		return failed(&err);
+	return verdict_done(OCF_SUCCESS, "%s", "");
+}
+
+/* Reloadable parameters are read by every action anew; only the variables have to be set. */
+static struct verdict reload_agent(struct context *ctx)
+{
+	struct facts facts = { 0 };
+	struct error err = { 0 };
+	if (context_read_credentials(ctx, &err))
+		return failed(&err);
+	observe(ctx, LOOK_SERVER, &facts);
+	struct verdict verdict = verdict_step(facts.local_role == ROLE_PRIMARY ? STEP_SYSVARS_PRIMARY : STEP_SYSVARS_REPLICA, "%s", "");
+	if (facts.server.state == SERVER_UP && apply(ctx, &facts, &verdict, &err))
+		verdict = failed(&err);
+	else
+		verdict = verdict_done(OCF_SUCCESS, "%s", "");
+	facts_clear(&facts);
+	return verdict;
+}
+
+static const struct action {
+	const char *name;
+	struct verdict (*run)(struct context *ctx);
+	bool bare;  /* works with a configuration that is not valid */
+	bool quiet; /* its reason is an exit reason only when it has failed */
+} actions[] = {
+	{ "start", start, false, true },
+	{ "stop", stop, true, true },
+	{ "monitor", monitor, false, false },
+	{ "promote", promote, false, true },
+	{ "demote", demote, false, true },
+	{ "notify", notify, false, true },
+	{ "validate-all", validate_all, false, true },
+	{ "reload-agent", reload_agent, false, true },
+};
+
+static const struct action *action_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	return NULL;
+}
+
+void action_usage(void)
+{
+	fputs("usage: mysql {", stdout);
+	for (size_t i = 0; i < ARRAY_LENGTH(actions); i++)
+		printf("%s|", actions[i].name);
+	puts("meta-data|usage}\n\nThe resource agent ocf:systole:mysql: MySQL and MariaDB as a promotable clone.\n"
+	     "Pacemaker runs it; the parameters come in OCF_RESKEY_ variables, see meta-data.");
+}
+
+static char *trace_path(char *const *env, const struct context *ctx, const char *action)
+{
+	char stamp[17];
+	const char *trace = env_get(env, "OCF_TRACE_RA"), *file = env_get(env, "OCF_TRACE_FILE");
+	if (str_empty(trace) || strcmp(trace, "0") == 0)
+		return NULL;
+	if (file && *file == '/')
+		return str_dup(file);
+	clock_stamp(stamp);
+	_cleanup_free_ char *dir = str_printf("%s/trace_ra/mysql", *trace == '/' ? trace : "/var/lib/heartbeat");
+	struct error ignored;
+	if (dir_make(dir, 0755, 0, 0, &ignored))
+		return NULL;
+	return str_printf("%s/%s.%s.%s", dir, ctx->config.instance.resource, action, stamp);
+}
+
+static int version_check(char *const *env, struct error *err)
+{
+	const char *major = env_get(env, "OCF_RA_VERSION_MAJOR");
+	if (major && strcmp(major, "1") != 0)
+		return error_set(err, OCF_ERR_ARGS, "OCF_RA_VERSION_MAJOR is \"%.32s\": this agent speaks version 1 of the OCF Resource Agent API", major);
+	return 0;
+}
+
+int action_run(const char *name, char *const *env)
+{
+	const struct action *action = action_find(name);
+	struct context ctx;
+	struct error err = { 0 };
+	struct verdict verdict;
+	if (!action) {
+		fprintf(stderr, "%sno such action: %s\n", "ocf-exit-reason:", name);
+		return OCF_ERR_UNIMPLEMENTED;
+	}
+	if (version_check(env, &err)) {
+		exit_reason_print(env, err.sentence);
+		return err.code;
+	}
+	int rc = context_open(&ctx, env, &err);
+	if (rc && action->bare) {
+		log_open("", name, NULL, NULL);
+		log_warning("the configuration is not valid: %s", err.sentence);
+		rc = context_open_bare(&ctx, env, &err);
+	}
+	if (rc) {
+		exit_reason_print(env, err.sentence);
+		return err.code;
+	}
+	_cleanup_free_ char *trace = trace_path(env, &ctx, name);
+	log_open(ctx.config.instance.resource, name, env_get(env, "HA_LOGFACILITY"), trace);
+	verdict = action->run(&ctx);
+	if (!action->quiet || verdict.code != OCF_SUCCESS)
+		exit_reason_print(env, verdict.reason);
+	else
+		outcome_log(name, &verdict);
+	context_close(&ctx);
+	cluster_close();
+	log_close();
+	return verdict.code;
+}

@@ -1,0 +1,299 @@
+/* One effect a step. Whether it took place is for the next look to say. */
+#include "run/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "io/clock.h"
+#include "io/cluster.h"
+#include "io/files.h"
+#include "io/log.h"
+#include "run/server.h"
+
+/* Milliseconds; see core/options.c. */
+#define SEMISYNC_FOR_EVER "1000000000000"
+
+static int outcome_ok(enum sql_outcome outcome)
+{
+	return outcome == SQL_OK ? 0 : -1;
+}
+
+static int run(struct context *ctx, enum statement statement, struct error *err)
+{
+	return outcome_ok(context_run(ctx, ctx->sql, statement, err, NULL));
+}
+
+static int close_writes(struct context *ctx, struct error *err)
+{
+	/* It waits behind commits and locks, and already reads ON meanwhile; with this it gives up and reverts. */
+	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_LOCK_WAIT, err, "seconds", "1", NULL)) == 0 && run(ctx, STATEMENT_CLOSE_WRITES, err) == 0)
+		return 0;
+	ctx->close_failures++;
+	/* A statement that did not end in time may still be pending in the server under this connection. */
+	context_disconnect(ctx);
+	return -1;
+}
+
+/* The one place where a server becomes writable for clients. Destructive in the sense that what was decided cannot be taken back. */
+static int open_writes(struct context *ctx, uint64_t epoch, struct error *err)
+{
+	struct local_state local;
+	if (local_read(ctx, &local, err))
+		return -1;
+	local.role = ROLE_PRIMARY;
+	local.primary_epoch = epoch;
+	if (local_write(ctx, &local, err) || run(ctx, STATEMENT_OPEN_WRITES, err))
+		return -1;
+	return 0;
+}
+
+static int role_forget(struct context *ctx, struct error *err)
+{
+	struct local_state local;
+	struct error ignored;
+	if (local_read(ctx, &local, err))
+		return -1;
+	(void)file_remove(ctx->round_file, &ignored);
+	local.role = ROLE_REPLICA;
+	return local_write(ctx, &local, err);
+}
+
+static int promise(struct context *ctx, uint64_t epoch, struct error *err)
+{
+	struct local_state local;
+	if (local_read(ctx, &local, err))
+		return -1;
+	if (epoch < local.promised)
+		return error_set(err, OCF_ERR_GENERIC, "a promise is never lowered");
+	local.promised = epoch;
+	if (local_write(ctx, &local, err))
+		return -1;
+	_cleanup_free_ char *text = str_printf("%llu", (unsigned long long)epoch);
+	if (dir_make(ctx->run_dir, 0755, 0, 0, err) || file_write(ctx->round_file, text, 0600, err))
+		return -1;
+	ctx->round_begun = true;
+	str_set(&ctx->reported, NULL);
+	return 0;
+}
+
+static int semisync_replica(struct context *ctx, const struct facts *facts, struct error *err)
+{
+	if (run(ctx, STATEMENT_SEMISYNC_REPLICA_ON, err))
+		return -1;
+	/* A receiver that runs has told its source that it does not acknowledge. */
+	if (facts->server.has_source != TRI_YES || facts->server.receiver == THREAD_STOPPED)
+		return 0;
+	return run(ctx, STATEMENT_STOP_RECEIVER, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user",
+										 ctx->credentials.replication.user, "password",
+										 ctx->credentials.replication.password, NULL)) ?
+		       -1 :
+		       0;
+}
+
+static int semisync_source(struct context *ctx, uint64_t k, struct error *err)
+{
+	_cleanup_free_ char *count = str_printf("%llu", (unsigned long long)k);
+	if (run(ctx, STATEMENT_SEMISYNC_POINT, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_WAIT, err, "timeout", SEMISYNC_FOR_EVER, NULL)))
+		return -1;
+	if (dialect_statement(ctx->dialect, STATEMENT_SEMISYNC_COUNT) &&
+	    outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_COUNT, err, "k", count, NULL)))
+		return -1;
+	return run(ctx, STATEMENT_SEMISYNC_SOURCE_ON, err);
+}
+
+/* MariaDB replicates from gtid_slave_pos, which a former primary has never moved. */
+static int position_set(struct context *ctx, const struct facts *facts, struct error *err)
+{
+	if (!dialect_statement(ctx->dialect, STATEMENT_SET_POSITION))
+		return 0;
+	_cleanup_free_ char *position = gtid_set_position(facts->server.executed);
+	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position ? position : "", NULL));
+}
+
+static int follow(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
+{
+	const struct peer_facts *peer = facts_find(facts, node);
+	if (!peer || !peer->address)
+		return error_set(err, OCF_ERR_GENERIC, "the address of %s is not known", node);
+	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
+	if (facts->server.has_source == TRI_YES && run(ctx, STATEMENT_STOP_REPLICATION, err))
+		return -1;
+	if (position_set(ctx, facts, err))
+		return -1;
+	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user", ctx->credentials.replication.user,
+				   "password", ctx->credentials.replication.password, "tls", ctx->config.tls ? "1" : "0", NULL)))
+		return -1;
+	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user, "password",
+				      ctx->credentials.replication.password, NULL));
+}
+
+static int forget_source(struct context *ctx, struct error *err)
+{
+	return run(ctx, STATEMENT_STOP_REPLICATION, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
+}
+
+/* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
+static int kill_sessions(struct context *ctx, struct error *err)
+{
+	struct sql_rows rows = { 0 };
+	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *id = sql_value(&rows, i, "id");
+		struct error gone; /* 1094: it has left by itself */
+		if (id && strspn(id, "0123456789") == strlen(id))
+			(void)context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL);
+	}
+	log_info("%zu client sessions were cut", rows.rows);
+	sql_rows_clear(&rows);
+	clock_pause_ms(5); /* they end on their own time */
+	return 0;
+}
+
+static int account_create(struct context *ctx, const struct account *account, const char *const *statements, struct error *err)
+{
+	const struct statement_arg args[] = { { "user", account->user }, { "password", account->password }, { "require", ctx->config.tls ? "REQUIRE SSL" : "" } };
+	for (; account->user && *statements; statements++)
+		if (outcome_ok(context_run_text(ctx, ctx->sql, *statements, args, ARRAY_LENGTH(args), err)))
+			return error_wrap(err, "creating the account %s", account->user);
+	return 0;
+}
+
+static int bootstrap(struct context *ctx, struct error *err)
+{
+	bool root = ctx->credentials.administration.user && strcmp(ctx->credentials.administration.user, "root") == 0;
+	if (run(ctx, STATEMENT_AGENT_WRITES, err))
+		return -1;
+	if ((!root && account_create(ctx, &ctx->credentials.administration, dialect_administration_grants(ctx->dialect), err)) ||
+	    account_create(ctx, &ctx->credentials.replication, dialect_replication_grants(ctx->dialect), err))
+		return -1;
+	ctx->opened_now = true;
+	log_info("the accounts of %s were created", ctx->config.credentials);
+	return run(ctx, STATEMENT_CLOSE_WRITES, err);
+}
+
+static int sysvars_set(struct context *ctx, const struct sysvars *list, const char *parameter, struct error *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (context_run(ctx, ctx->sql, STATEMENT_SET_VARIABLE, err, "name", list->items[i].name, "value", list->items[i].value, NULL) == SQL_OK)
+			continue;
+		err->code = OCF_ERR_ARGS;
+		return error_wrap(err, "parameter %s: %s=%s is refused by the server", parameter, list->items[i].name, list->items[i].value);
+	}
+	return 0;
+}
+
+static int sysvars_primary(struct context *ctx, struct error *err)
+{
+	if (sysvars_set(ctx, &ctx->config.promoted_sysvars, "promoted_sysvars", err))
+		return -1;
+	ctx->sysvars_set = true;
+	return 0;
+}
+
+/* Those of the primary are tried first, so that an error in them is found now and not at a failover. */
+static int sysvars_replica(struct context *ctx, struct error *err)
+{
+	if (sysvars_set(ctx, &ctx->config.promoted_sysvars, "promoted_sysvars", err) ||
+	    sysvars_set(ctx, &ctx->config.unpromoted_sysvars, "unpromoted_sysvars", err))
+		return -1;
+	ctx->sysvars_set = true;
+	return 0;
+}
+
+static int worker_main(void *data)
+{
+	return worker_run(data);
+}
+
+static int worker_detach(struct context *ctx, struct error *err)
+{
+	if (dir_make(ctx->run_dir, 0755, 0, 0, err) || dir_make(ctx->state_dir, 0700, 0, 0, err))
+		return -1;
+	context_disconnect(ctx); /* a connection is not shared with a child */
+	cluster_close();
+	return proc_detach(ctx->worker_marker, ctx->worker_log, worker_main, ctx, err);
+}
+
+static int worker_kill(struct context *ctx, struct error *err)
+{
+	struct proc worker;
+	if (proc_marker_read(ctx->worker_marker, &worker, err))
+		return -1;
+	if (worker.pid != 0 && proc_signal_group(&worker, 9, err))
+		return -1;
+	if (worker.pid != 0 && !proc_wait_dead(&worker, ctx->deadline_ms))
+		return error_set(err, OCF_ERR_GENERIC, "the detached worker %d does not end", (int)worker.pid);
+	(void)file_remove(ctx->progress_file, err);
+	return file_remove(ctx->worker_marker, err);
+}
+
+int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err)
+{
+	if (step_is_destructive(verdict->step))
+		log_warning("%s%s%s%s%s", step_name(verdict->step), *verdict->target ? " from " : "", verdict->target, *verdict->reason ? ": " : "", verdict->reason);
+	switch (verdict->step) {
+	case STEP_NONE:
+	case STEP_DONE:
+	case STEP_LOOK:
+	case STEP_COUNT:
+		return 0;
+	case STEP_WAIT:
+		clock_pause_ms(10);
+		return 0;
+	case STEP_INITIALISE:
+		return server_initialise(ctx, err);
+	case STEP_LAUNCH:
+		return server_launch(ctx, LAUNCH_PLAIN, err);
+	case STEP_LAUNCH_BEHIND:
+		return server_launch(ctx, LAUNCH_BEHIND_PRIMARY, err);
+	case STEP_SHUTDOWN:
+		return server_shutdown(ctx, err);
+	case STEP_KILL_SERVER:
+		return server_kill(ctx, verdict->reason, err);
+	case STEP_DEFER:
+		return worker_detach(ctx, err);
+	case STEP_KILL_WORKER:
+		return worker_kill(ctx, err);
+	case STEP_PROVISION:
+		return ctx->detached ? provision(ctx, facts, verdict->target, err) : worker_detach(ctx, err);
+	case STEP_SEMISYNC_REPLICA:
+		return semisync_replica(ctx, facts, err);
+	case STEP_STOP_RECEIVER:
+		return run(ctx, STATEMENT_STOP_RECEIVER, err);
+	case STEP_START_APPLIER:
+		return run(ctx, STATEMENT_START_APPLIER, err);
+	case STEP_FOLLOW:
+		return follow(ctx, facts, verdict->target, err);
+	case STEP_FORGET_SOURCE:
+		return forget_source(ctx, err);
+	case STEP_SEMISYNC_SOURCE:
+		return semisync_source(ctx, verdict->number, err);
+	case STEP_CLOSE_WRITES:
+		return close_writes(ctx, err);
+	case STEP_KILL_SESSIONS:
+		return kill_sessions(ctx, err);
+	case STEP_SEMISYNC_SOURCE_OFF:
+		return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
+	case STEP_FORGET_ROLE:
+		return role_forget(ctx, err);
+	case STEP_SYSVARS_PRIMARY:
+		return sysvars_primary(ctx, err);
+	case STEP_SYSVARS_REPLICA:
+		return sysvars_replica(ctx, err);
+	case STEP_BOOTSTRAP:
+		return bootstrap(ctx, err);
+	case STEP_OPEN_WRITES:
+		return open_writes(ctx, verdict->number, err);
+	case STEP_PROMISE:
+		return promise(ctx, verdict->number, err);
+	case STEP_REPORT:
+		publish_report(ctx, facts, verdict->target, err);
+		return ctx->reported ? 0 : -1;
+	case STEP_PUBLISH:
+		return publish_state(ctx, facts, err);
+	}
+	return error_set(err, OCF_ERR_GENERIC, "no such step");
+}

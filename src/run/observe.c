@@ -1,0 +1,318 @@
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+#include "io/clock.h"
+#include "io/cluster.h"
+#include "io/files.h"
+#include "io/log.h"
+
+static enum tri tri_on(const char *value)
+{
+	bool on;
+	return value && parse_bool(value, &on) ? tri_of(on) : TRI_UNKNOWN;
+}
+
+static enum tri tri_presence(enum presence presence)
+{
+	switch (presence) {
+	case PRESENCE_YES:
+		return TRI_YES;
+	case PRESENCE_NO:
+		return TRI_NO;
+	case PRESENCE_UNKNOWN:
+		break;
+	}
+	return TRI_UNKNOWN;
+}
+
+static uint64_t number_or(const char *text, uint64_t fallback)
+{
+	uint64_t value;
+	return text && parse_u64(text, 0, UINT64_MAX, &value) ? value : fallback;
+}
+
+static enum sql_outcome observe_variables(struct context *ctx, struct server_facts *server)
+{
+	struct sql_rows rows = { 0 };
+	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, &ctx->last, NULL);
+	if (outcome != SQL_OK || rows.rows != 1) {
+		sql_rows_clear(&rows);
+		return outcome == SQL_OK ? SQL_UNKNOWN : outcome;
+	}
+	enum tri read_only = tri_on(sql_value(&rows, 0, "read_only"));
+	if (read_only != TRI_UNKNOWN)
+		server->writable = read_only == TRI_YES ? TRI_NO : TRI_YES;
+	server->server_id = number_or(sql_value(&rows, 0, "server_id"), 0);
+	str_set(&server->uuid, sql_value(&rows, 0, "server_uuid"));
+	server->executed = gtid_set_parse(ctx->dialect->from.flavour, sql_value(&rows, 0, "executed"));
+	sql_rows_clear(&rows);
+	return SQL_OK;
+}
+
+static void observe_semisync(struct context *ctx, struct server_facts *server)
+{
+	struct sql_rows rows = { 0 };
+	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_SEMISYNC, &rows, &ctx->last, NULL);
+	if (outcome == SQL_REFUSED) /* 1193: the plugin is not loaded, so it is off */
+		server->source_on = server->replica_on = TRI_NO;
+	if (outcome == SQL_OK && rows.rows == 1) {
+		server->source_on = tri_on(sql_value(&rows, 0, "source_enabled"));
+		server->replica_on = tri_on(sql_value(&rows, 0, "replica_enabled"));
+		server->wait_count = number_or(sql_value(&rows, 0, "wait_count"), 0);
+	}
+	sql_rows_clear(&rows);
+	if (server->source_on == TRI_NO) {
+		server->waiting_known = TRI_YES;
+		return;
+	}
+	if (context_query(ctx, ctx->sql, STATEMENT_SEMISYNC_STATUS, &rows, &ctx->last, NULL) != SQL_OK)
+		return;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *name = sql_value(&rows, i, "Variable_name"), *value = sql_value(&rows, i, "Value");
+		size_t length = name ? strlen(name) : 0;
+		if (length > 8 && strcasecmp(name + length - 8, "_clients") == 0)
+			server->clients = number_or(value, 0);
+		if (length > 14 && strcasecmp(name + length - 14, "_wait_sessions") == 0) {
+			server->waiting = number_or(value, UINT64_MAX);
+			server->waiting_known = TRI_YES;
+		}
+	}
+	sql_rows_clear(&rows);
+}
+
+static char *thread_error(const struct sql_rows *rows, const char *errno_column, const char *error_column)
+{
+	uint64_t number = number_or(sql_value(rows, 0, errno_column), 0);
+	const char *text = sql_value(rows, 0, error_column);
+	return number ? str_printf("error %llu: %s", (unsigned long long)number, text ? text : "") : NULL;
+}
+
+static enum thread_state thread_of(const char *value)
+{
+	if (!value)
+		return THREAD_UNKNOWN;
+	if (strcasecmp(value, "Yes") == 0)
+		return THREAD_RUNNING;
+	if (strcasecmp(value, "No") == 0)
+		return THREAD_STOPPED;
+	/* MySQL: Connecting; MariaDB also: Preparing */
+	return strcasecmp(value, "Connecting") == 0 || strcasecmp(value, "Preparing") == 0 ? THREAD_CONNECTING : THREAD_UNKNOWN;
+}
+
+static void observe_replication(struct context *ctx, struct server_facts *server)
+{
+	const struct dialect *d = ctx->dialect;
+	struct sql_rows rows = { 0 };
+	if (context_query(ctx, ctx->sql, STATEMENT_REPLICA_STATUS, &rows, &ctx->last, NULL) != SQL_OK)
+		return;
+	server->has_source = tri_of(rows.rows > 0);
+	if (rows.rows > 0) {
+		const char *lag = sql_value(&rows, 0, d->lag);
+		str_set(&server->source_host, sql_value(&rows, 0, d->source_host));
+		server->source_port = number_or(sql_value(&rows, 0, d->source_port), 0);
+		server->receiver = thread_of(sql_value(&rows, 0, d->receiver_running));
+		server->applier = thread_of(sql_value(&rows, 0, d->applier_running));
+		server->receiver_error = thread_error(&rows, d->receiver_errno, d->receiver_error);
+		server->applier_error = thread_error(&rows, d->applier_errno, d->applier_error);
+		server->received = gtid_set_parse(d->from.flavour, sql_value(&rows, 0, d->received));
+		if (lag) {
+			server->lag_s = number_or(lag, 0);
+			server->lagging = tri_of(ctx->config.max_lag_ms > 0 && server->lag_s * 1000 > ctx->config.max_lag_ms);
+		}
+	} else {
+		server->receiver = server->applier = THREAD_STOPPED;
+	}
+	sql_rows_clear(&rows);
+}
+
+static void observe_sessions(struct context *ctx, struct server_facts *server)
+{
+	struct sql_rows rows = { 0 };
+	if (context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, &ctx->last, NULL) != SQL_OK)
+		return;
+	server->sessions = rows.rows;
+	server->sessions_known = TRI_YES;
+	sql_rows_clear(&rows);
+}
+
+static enum tri account_exists(struct context *ctx, const struct account *account)
+{
+	struct sql_rows rows = { 0 };
+	if (!account->user)
+		return TRI_YES;
+	if (context_query(ctx, ctx->sql, STATEMENT_ACCOUNT_EXISTS, &rows, &ctx->last, "user", account->user, NULL) != SQL_OK)
+		return TRI_UNKNOWN;
+	enum tri found = tri_of(rows.rows > 0);
+	sql_rows_clear(&rows);
+	return found;
+}
+
+static void observe_accounts(struct context *ctx, struct server_facts *server)
+{
+	enum tri administration = account_exists(ctx, &ctx->credentials.administration), replication = account_exists(ctx, &ctx->credentials.replication);
+	if (administration == TRI_NO || replication == TRI_NO)
+		server->accounts = TRI_NO;
+	else if (administration == TRI_YES && replication == TRI_YES)
+		server->accounts = TRI_YES;
+}
+
+static void observe_user_data(struct context *ctx, struct server_facts *server)
+{
+	struct sql_rows rows = { 0 };
+	if (context_query(ctx, ctx->sql, STATEMENT_USER_DATA, &rows, &ctx->last, NULL) != SQL_OK)
+		return;
+	server->user_data = tri_of(rows.rows > 0);
+	sql_rows_clear(&rows);
+}
+
+/* It does not answer. A process that uses processor or disk meanwhile is busy; one that does nothing at all is frozen. */
+static enum server_state state_without_answer(const struct context *ctx, const struct proc_usage *before)
+{
+	struct proc_usage after;
+	struct error ignored;
+	if (proc_state(&ctx->server) == PROC_STOPPED)
+		return SERVER_FROZEN;
+	if (proc_usage(&ctx->server, &after, &ignored))
+		return SERVER_UNKNOWN;
+	return after.cpu_ticks > before->cpu_ticks || after.io_bytes > before->io_bytes ? SERVER_BUSY : SERVER_FROZEN;
+}
+
+static enum server_state state_of_outcome(struct context *ctx, enum sql_outcome outcome, const struct proc_usage *before)
+{
+	switch (outcome) {
+	case SQL_OK:
+		return SERVER_UP;
+	case SQL_UNREACHABLE:
+		return SERVER_STARTING;
+	case SQL_BUSY:
+		return SERVER_BUSY;
+	case SQL_DENIED:
+	case SQL_REFUSED:
+		return SERVER_UNKNOWN;
+	case SQL_UNKNOWN:
+		break;
+	}
+	return state_without_answer(ctx, before);
+}
+
+/* A process stopped by a signal may be continued at once, by a debugger or an impatient operator: it is given two seconds. */
+static bool stays_stopped(const struct context *ctx)
+{
+	uint64_t until = clock_now_ms() + (ctx->answer_ms < 2000 ? ctx->answer_ms : 2000);
+	while (proc_state(&ctx->server) == PROC_STOPPED) {
+		if (clock_now_ms() >= until)
+			return true;
+		clock_pause_ms(100);
+	}
+	return false;
+}
+
+static void observe_server(struct context *ctx, unsigned int look, struct server_facts *server)
+{
+	struct proc_usage before = { 0 };
+	struct error ignored;
+	if (stays_stopped(ctx)) {
+		server->state = SERVER_FROZEN;
+		return;
+	}
+	(void)proc_usage(&ctx->server, &before, &ignored);
+	uint64_t limit = clock_now_ms() + ctx->answer_ms;
+	enum sql_outcome outcome = context_connect(ctx, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &ctx->last);
+	if (outcome == SQL_OK)
+		outcome = observe_variables(ctx, server);
+	server->state = state_of_outcome(ctx, outcome, &before);
+	if (outcome != SQL_OK) {
+		context_disconnect(ctx);
+		return;
+	}
+	observe_replication(ctx, server);
+	observe_semisync(ctx, server);
+	if (look & LOOK_SESSIONS)
+		observe_sessions(ctx, server);
+	if (look & LOOK_ACCOUNTS)
+		observe_accounts(ctx, server);
+	if (look & LOOK_USER_DATA)
+		observe_user_data(ctx, server);
+}
+
+static void observe_local(struct context *ctx, struct facts *facts)
+{
+	struct local_state local;
+	struct proc worker;
+	struct error ignored;
+	_cleanup_free_ char *round = NULL;
+	if (local_read(ctx, &local, &ctx->last) == 0) {
+		facts->local_role = local.role;
+		facts->promised = local.promised;
+		facts->primary_epoch = local.primary_epoch;
+	}
+	if (proc_marker_read(ctx->worker_marker, &worker, &ignored) == 0)
+		facts->worker = tri_of(!ctx->detached && worker.pid != 0 && proc_state(&worker) != PROC_DEAD);
+	/* Consumed by the promotion that it was for. */
+	if (ctx->round_begun)
+		facts->round_begun = TRI_YES;
+	else if (file_read(ctx->round_file, 64, &round, &ignored) == 0)
+		facts->round_begun = tri_of(round && number_or(round, 0) == facts->promised && facts->promised > 0);
+}
+
+static void observe_action(const struct context *ctx, struct facts *facts)
+{
+	uint64_t now = clock_now_ms();
+	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
+	facts->deadline_near = tri_of(now >= ctx->near_ms);
+	facts->patience_over = tri_of(now >= ctx->patience_ms);
+	facts->close_failures = ctx->close_failures;
+	facts->sysvars_set = tri_of(ctx->sysvars_set);
+	facts->detached = tri_of(ctx->detached);
+	facts->opened_now = tri_of(ctx->opened_now);
+	facts->diverged_twice = tri_of(ctx->diverged_since_ms && now - ctx->diverged_since_ms > 1500);
+}
+
+static enum tri tri_quorum(enum quorum quorum)
+{
+	switch (quorum) {
+	case QUORUM_YES:
+		return TRI_YES;
+	case QUORUM_NO:
+		return TRI_NO;
+	case QUORUM_UNKNOWN:
+		break;
+	}
+	return TRI_UNKNOWN;
+}
+
+static bool init_unfinished(const struct context *ctx)
+{
+	return ctx->init_marker && path_exists(ctx->init_marker) == PRESENCE_YES;
+}
+
+void observe(struct context *ctx, unsigned int look, struct facts *ret)
+{
+	struct facts facts = { 0 };
+	observe_action(ctx, &facts);
+	observe_local(ctx, &facts);
+	if (context_find_server(ctx, &ctx->last) == 0 && ctx->server.pid == 0) {
+		context_disconnect(ctx);
+		facts.server.state = SERVER_DEAD;
+		facts.datadir_empty = init_unfinished(ctx) ? TRI_YES : tri_presence(dir_is_empty(ctx->config.datadir));
+	} else if (ctx->server.pid != 0 && (look & LOOK_SERVER)) {
+		observe_server(ctx, look, &facts.server);
+	}
+	if (ctx->config.instance.clustered && (look & LOOK_PEERS))
+		peers_observe(ctx, &facts);
+	if (ctx->config.instance.clustered && (look & LOOK_PRIMARY))
+		primary_observe(ctx, &facts);
+	if (look & LOOK_QUORUM)
+		facts.quorum = tri_quorum(cluster_quorum(ctx->deadline_ms));
+	facts.published = published_state(ctx, &facts);
+	if (ctx->reported) {
+		_cleanup_free_ char *now = report_text(ctx, &facts, ctx->config.instance.notify_promote);
+		facts.reported = tri_of(str_equal(now, ctx->reported));
+	}
+	*ret = facts;
+}

@@ -1,0 +1,263 @@
+/* What the other nodes see of this one: private attributes "systole-NAME" and "systole-NAME-report", and the promotion score. */
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+#include "io/clock.h"
+#include "io/cluster.h"
+#include "io/files.h"
+#include "io/log.h"
+
+/* The cluster may forget what was published (its daemons restarted): after this time it is written again though nothing has changed. */
+#define PUBLISHED_FRESH_MS 30000
+
+static char *attr_name(const struct context *ctx, const char *suffix)
+{
+	return str_printf("systole-%s%s", ctx->config.instance.resource, suffix);
+}
+
+static enum role role_now(const struct facts *facts)
+{
+	if (facts->server.state != SERVER_UP || facts->worker == TRI_YES)
+		return ROLE_RECOVERING;
+	return facts->local_role == ROLE_PRIMARY && facts->server.writable == TRI_YES ? ROLE_PRIMARY : ROLE_REPLICA;
+}
+
+static enum tri data_now(const struct facts *facts)
+{
+	if (!facts->server.executed)
+		return TRI_UNKNOWN;
+	if (!gtid_set_empty(facts->server.executed))
+		return TRI_YES;
+	return facts->server.user_data;
+}
+
+static char *state_text(const struct context *ctx, const struct facts *facts)
+{
+	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
+	enum role role = role_now(facts);
+	return str_printf("v=1 role=%s epoch=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
+			  (unsigned long long)(role == ROLE_PRIMARY ? facts->primary_epoch : 0), address, (unsigned long long)ctx->config.port,
+			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)));
+}
+
+struct published {
+	char *state; /* NULL: nothing, or not fresh */
+	char *score;
+};
+
+/* The file: when (monotonic ms), score, state, one a line. It is in /run: gone with the boot. */
+static void published_read(const struct context *ctx, struct published *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	uint64_t when, now = clock_now_ms();
+	*ret = (struct published){ 0 };
+	if (file_read(ctx->published_file, 4096, &text, &ignored) || !text)
+		return;
+	char *score = strchr(text, '\n'), *state = score ? strchr(score + 1, '\n') : NULL;
+	if (!state)
+		return;
+	*score++ = '\0';
+	*state++ = '\0';
+	state[strcspn(state, "\n")] = '\0';
+	if (!parse_u64(text, 0, now, &when) || now - when > PUBLISHED_FRESH_MS)
+		return;
+	ret->score = str_dup(score);
+	ret->state = str_dup(state);
+}
+
+static void published_clear(struct published *p)
+{
+	free(p->score);
+	free(p->state);
+}
+
+static void published_write(const struct context *ctx, const char *score, const char *state)
+{
+	struct error err;
+	_cleanup_free_ char *text = str_printf("%llu\n%s\n%s\n", (unsigned long long)clock_now_ms(), score ? score : "", state ? state : "");
+	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->published_file, text, 0600, &err))
+		log_warning("%s", err.sentence);
+}
+
+enum tri published_state(const struct context *ctx, const struct facts *facts)
+{
+	struct published p;
+	if (!ctx->config.instance.clustered)
+		return TRI_YES;
+	_cleanup_free_ char *now = state_text(ctx, facts);
+	published_read(ctx, &p);
+	enum tri same = tri_of(str_equal(p.state, now));
+	published_clear(&p);
+	return same;
+}
+
+int publish_state(struct context *ctx, const struct facts *facts, struct error *err)
+{
+	struct published p;
+	_cleanup_free_ char *name = attr_name(ctx, ""), *now = state_text(ctx, facts);
+	if (cluster_attr_set(name, now, ATTR_PRIVATE, ctx->deadline_ms, err))
+		return -1;
+	published_read(ctx, &p);
+	published_write(ctx, p.score, now);
+	published_clear(&p);
+	return 0;
+}
+
+void publish_score(struct context *ctx, const struct facts *facts)
+{
+	char reason[256];
+	struct error err;
+	struct published p;
+	if (!ctx->config.instance.clustered)
+		return;
+	enum score score = decide_score(&ctx->config, facts, reason);
+	_cleanup_free_ char *text = score == SCORE_NONE ? str_dup("none") : str_printf("%d", (int)score);
+	published_read(ctx, &p);
+	if (!str_equal(p.score, text)) {
+		if (cluster_score_set(ctx->config.instance.resource, score == SCORE_NONE ? NULL : text, ctx->deadline_ms, &err)) {
+			log_warning("promotion score: %s", err.sentence);
+		} else {
+			if (p.score && score == SCORE_NONE)
+				log_info("no promotion score: %s", reason);
+			published_write(ctx, text, p.state);
+		}
+	}
+	published_clear(&p);
+}
+
+void publish_nothing(struct context *ctx)
+{
+	struct error err;
+	_cleanup_free_ char *state = attr_name(ctx, ""), *report = attr_name(ctx, "-report");
+	if (!ctx->config.instance.clustered)
+		return;
+	uint64_t deadline = clock_now_ms() + 3000;
+	if (cluster_score_set(ctx->config.instance.resource, NULL, deadline, &err))
+		log_warning("promotion score: %s", err.sentence);
+	if (cluster_attr_set(state, NULL, ATTR_PRIVATE, deadline, &err) || cluster_attr_set(report, NULL, ATTR_PRIVATE, deadline, &err))
+		log_warning("node attributes: %s", err.sentence);
+	(void)file_remove(ctx->published_file, &err);
+}
+
+char *report_text(const struct context *ctx, const struct facts *facts, const char *candidate)
+{
+	_cleanup_gtid_ struct gtid_set *all = server_held(&facts->server);
+	_cleanup_free_ char *held = gtid_set_format(all), *applied = gtid_set_format(facts->server.executed);
+	(void)ctx;
+	if (!held || !applied || !candidate)
+		return str_dup("none");
+	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s", (unsigned long long)facts->promised, candidate, held, applied);
+}
+
+void publish_report(struct context *ctx, const struct facts *facts, const char *candidate, struct error *err)
+{
+	_cleanup_free_ char *name = attr_name(ctx, "-report"), *text = report_text(ctx, facts, candidate);
+	if (cluster_attr_set(name, text, ATTR_PRIVATE, ctx->deadline_ms, err) == 0)
+		str_set(&ctx->reported, text);
+}
+
+static uint64_t field_number(const struct fields *fields, const char *key)
+{
+	uint64_t value;
+	const char *text = fields_get(fields, key);
+	return text && parse_u64(text, 0, UINT64_MAX / 2, &value) ? value : 0;
+}
+
+static void peer_state(struct peer_facts *peer, const struct fields *fields)
+{
+	const char *data = fields_get(fields, "data");
+	peer->role = role_parse(fields_get(fields, "role"));
+	peer->epoch = field_number(fields, "epoch");
+	peer->port = field_number(fields, "port");
+	peer->server_id = field_number(fields, "server_id");
+	peer->data = !data ? TRI_UNKNOWN : strcmp(data, "yes") == 0 ? TRI_YES : strcmp(data, "no") == 0 ? TRI_NO : TRI_UNKNOWN;
+	str_set(&peer->address, fields_get(fields, "address"));
+	if (str_empty(peer->address) || peer->port == 0 || peer->port > 65535)
+		peer->role = ROLE_UNKNOWN;
+}
+
+static void peer_report(struct peer_facts *peer, const struct fields *fields, enum gtid_flavour flavour)
+{
+	peer->report_epoch = field_number(fields, "epoch");
+	str_set(&peer->report_candidate, fields_get(fields, "candidate"));
+	peer->held = gtid_set_parse(flavour, fields_get(fields, "held"));
+	peer->applied = gtid_set_parse(flavour, fields_get(fields, "applied"));
+}
+
+/* Reads one attribute of all nodes but this one. */
+static int peers_read(struct context *ctx, const char *suffix, struct facts *facts)
+{
+	_cleanup_free_ char *name = attr_name(ctx, suffix);
+	struct attr_values values = { 0 };
+	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
+		return -1;
+	for (size_t i = 0; i < values.count; i++) {
+		struct fields fields;
+		const char *version;
+		if (str_equal(values.items[i].node, ctx->config.instance.node) || !fields_parse(values.items[i].value, &fields))
+			continue;
+		version = fields_get(&fields, "v");
+		if (version && strcmp(version, "1") == 0) {
+			struct peer_facts *peer = facts_peer(facts, values.items[i].node);
+			if (*suffix)
+				peer_report(peer, &fields, ctx->dialect ? ctx->dialect->from.flavour : GTID_FLAVOUR_UNKNOWN);
+			else
+				peer_state(peer, &fields);
+		}
+		fields_clear(&fields);
+	}
+	attr_values_clear(&values);
+	return 0;
+}
+
+void peers_observe(struct context *ctx, struct facts *facts)
+{
+	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0)
+		facts->peers_known = TRI_YES;
+	else
+		log_warning("node attributes: %s", ctx->last.sentence);
+}
+
+static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *peer, struct error *err)
+{
+	struct sql_rows rows = { 0 };
+	/* First how many wait, then the set: what waits no longer when it is asked is in the set. */
+	if (context_query(ctx, sql, STATEMENT_SEMISYNC_STATUS, &rows, err, NULL) != SQL_OK)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *name = sql_value(&rows, i, "Variable_name"), *value = sql_value(&rows, i, "Value");
+		if (name && value && strstr(name, "_wait_sessions"))
+			(void)parse_u64(value, 0, UINT64_MAX, &peer->waiting);
+	}
+	sql_rows_clear(&rows);
+	if (context_query(ctx, sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
+		return -1;
+	str_set(&peer->uuid, rows.rows ? sql_value(&rows, 0, "server_uuid") : NULL);
+	peer->position = gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "executed") : NULL);
+	sql_rows_clear(&rows);
+	return peer->position ? 0 : error_set(err, OCF_ERR_GENERIC, "its position is not a GTID set");
+}
+
+void primary_observe(struct context *ctx, struct facts *facts)
+{
+	const struct peer_facts *found = facts_primary(facts);
+	struct error err = { 0 };
+	struct sql *sql = NULL;
+	if (!found || !ctx->dialect)
+		return;
+	struct peer_facts *peer = facts_peer(facts, found->name);
+	uint64_t limit = clock_now_ms() + 3000;
+	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) == SQL_OK &&
+	    primary_ask(ctx, sql, peer, &err) == 0) {
+		peer->asked = TRI_YES;
+	} else {
+		peer->asked = TRI_NO;
+		str_set(&peer->ask_error, err.sentence);
+	}
+	sql_close(sql);
+}

@@ -1,0 +1,269 @@
+#include "run/server.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "io/clock.h"
+#include "io/files.h"
+#include "io/log.h"
+
+static int user_options_read(struct context *ctx, struct user_options *ret, struct error *err)
+{
+	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *out = NULL;
+	char *const argv[] = { ctx->config.binary, file, (char *)"--print-defaults", NULL };
+	const struct proc_helper helper = { .argv = argv, .input = -1 };
+	int status = 0;
+	if (proc_help(&helper, clock_now_ms() + 10000, &status, &out, NULL, err))
+		return -1;
+	if (status != 0)
+		return error_set(err, OCF_ERR_ARGS, "parameter config: %s --defaults-file=%s --print-defaults fails: is the file valid?", ctx->config.binary,
+				 ctx->config.config);
+	user_options_parse(out ? out : "", ret);
+	return 0;
+}
+
+/* SET PERSIST beats the command line: a server could start writable. */
+static int persisted_check(struct context *ctx, struct error *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/mysqld-auto.cnf", ctx->config.datadir), *text = NULL;
+	if (file_read(path, 1024 * 1024, &text, err))
+		return -1;
+	const char *name = text ? option_persisted(text) : NULL;
+	if (!name)
+		return 0;
+	return error_set(err, OCF_ERR_ARGS, "%s holds %s, which the resource agent manages: start the server by hand, RESET PERSIST %s, stop it", path, name, name);
+}
+
+static int paths_check(const struct context *ctx, uid_t uid, struct error *err)
+{
+	uid_t owner;
+	gid_t group;
+	if (path_exists(ctx->config.binary) != PRESENCE_YES)
+		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s is not there: install the server, or name its program", ctx->config.binary);
+	if (path_exists(ctx->config.config) != PRESENCE_YES)
+		return error_set(err, OCF_ERR_INSTALLED, "parameter config: %s is not there: create it, or name the server's option file", ctx->config.config);
+	if (path_exists(ctx->config.datadir) != PRESENCE_YES)
+		return error_set(err, OCF_ERR_INSTALLED, "parameter datadir: %s is not there: create it, or mount its disk", ctx->config.datadir);
+	if (path_owner(ctx->config.datadir, &owner, &group, err))
+		return -1;
+	if (owner != uid && !(owner == 0 && dir_is_empty(ctx->config.datadir) == PRESENCE_YES))
+		return error_set(err, OCF_ERR_PERM, "parameter datadir: %s belongs to user id %u and not to %s: chown -R %s: %s, or correct the parameter user",
+				 ctx->config.datadir, (unsigned int)owner, ctx->config.user, ctx->config.user, ctx->config.datadir);
+	return 0;
+}
+
+int server_validate(struct context *ctx, struct error *err)
+{
+	struct user_options options = { 0 };
+	uid_t uid;
+	gid_t gid;
+	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || paths_check(ctx, uid, err))
+		return -1;
+	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || user_options_read(ctx, &options, err))
+		return -1;
+	int rc = user_options_check(&ctx->config, ctx->dialect, &options, err);
+	user_options_clear(&options);
+	return rc ? rc : persisted_check(ctx, err);
+}
+
+static int directory_of(const char *file, uid_t uid, gid_t gid, struct error *err)
+{
+	const char *slash = strrchr(file, '/');
+	_cleanup_free_ char *dir = slash && slash != file ? str_ndup(file, (size_t)(slash - file)) : str_dup("/");
+	return dir_make(dir, 0755, uid, gid, err);
+}
+
+static int directories_make(const struct context *ctx, uid_t uid, gid_t gid, struct error *err)
+{
+	uid_t owner;
+	gid_t group;
+	if (directory_of(ctx->config.socket, uid, gid, err) || directory_of(ctx->config.pid, uid, gid, err) || directory_of(ctx->config.log, uid, gid, err) ||
+	    dir_make(ctx->run_dir, 0755, 0, 0, err) || dir_make(ctx->state_dir, 0700, 0, 0, err))
+		return -1;
+	/* A fresh disk, mounted: its root belongs to root. It is empty, see paths_check. */
+	if (path_owner(ctx->config.datadir, &owner, &group, err))
+		return -1;
+	if (owner != uid && chown(ctx->config.datadir, uid, gid))
+		return error_set(err, OCF_ERR_PERM, "%s cannot be given to %s", ctx->config.datadir, ctx->config.user);
+	return 0;
+}
+
+static int remove_tree(int parent, const char *name, int depth)
+{
+	if (unlinkat(parent, name, 0) == 0)
+		return 0;
+	int fd = depth < 16 ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir)
+		return -1;
+	int rc = 0;
+	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			rc = remove_tree(fd, entry->d_name, depth + 1);
+	closedir(dir);
+	return rc ? rc : unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Destructive: empties a data directory whose initialisation by us was cut short. Only with our marker in it, which was written when the
+ * directory was empty and is removed when the initialisation has ended: nothing of the user's can be there. */
+static int datadir_clear(const struct context *ctx, struct error *err)
+{
+	if (path_exists(ctx->init_marker) != PRESENCE_YES)
+		return error_set(err, OCF_ERR_GENERIC, "%s is not there: nothing is removed", ctx->init_marker);
+	log_warning("removes what an interrupted initialisation left in %s", ctx->config.datadir);
+	DIR *dir = opendir(ctx->config.datadir);
+	if (!dir)
+		return error_set(err, OCF_ERR_PERM, "%s cannot be read", ctx->config.datadir);
+	int rc = 0;
+	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0)
+			rc = remove_tree(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+	return rc ? error_set(err, OCF_ERR_PERM, "%s cannot be emptied", ctx->config.datadir) : 0;
+}
+
+/* The program that makes a MariaDB data directory stands beside the client programs. */
+static char *install_db_find(void)
+{
+	static const char *const places[] = { "/usr/bin/mariadb-install-db", "/usr/bin/mysql_install_db", "/usr/local/bin/mariadb-install-db" };
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++)
+		if (path_exists(places[i]) == PRESENCE_YES)
+			return str_dup(places[i]);
+	return NULL;
+}
+
+/* In a data directory that we have initialised and that has never served anybody. */
+static char *new_marker(const struct context *ctx)
+{
+	return str_printf("%s/.systole-new", ctx->config.datadir);
+}
+
+static int initialise_run(struct context *ctx, char *const *argv, struct error *err)
+{
+	const struct proc_helper helper = { .argv = argv, .input = -1 };
+	_cleanup_free_ char *out = NULL, *errors = NULL;
+	int status = 0;
+	if (proc_help(&helper, ctx->deadline_ms, &status, &out, &errors, err))
+		return -1;
+	if (status == 0)
+		return 0;
+	_cleanup_free_ char *line = log_last_error(ctx->config.log);
+	return error_set(err, OCF_ERR_GENERIC, "%s cannot initialise %s: %.300s", argv[0], ctx->config.datadir, line ? line : errors ? errors : "no message");
+}
+
+int server_initialise(struct context *ctx, struct error *err)
+{
+	uid_t uid;
+	gid_t gid;
+	int lock = -1;
+	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || directories_make(ctx, uid, gid, err) || context_find_dialect(ctx, err))
+		return -1;
+	if (proc_lock_directory(ctx->config.datadir, &lock, err))
+		return -1;
+	bool unfinished = path_exists(ctx->init_marker) == PRESENCE_YES;
+	int rc = unfinished ? datadir_clear(ctx, err) : file_write_durably(ctx->init_marker, "", 0600, err);
+	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *dir = str_printf("--datadir=%s", ctx->config.datadir),
+			    *user = str_printf("--user=%s", ctx->config.user), *log = str_printf("--log-error=%s", ctx->config.log);
+	if (rc == 0 && ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB) {
+		_cleanup_free_ char *program = install_db_find();
+		char *const argv[] = { program, file, dir, user, (char *)"--auth-root-authentication-method=socket", (char *)"--skip-test-db", NULL };
+		rc = program ? initialise_run(ctx, argv, err) : error_set(err, OCF_ERR_INSTALLED, "mariadb-install-db is not installed: it initialises data directories");
+	} else if (rc == 0) {
+		char *const argv[] = { ctx->config.binary, file, (char *)"--initialize-insecure", dir, user, log, NULL };
+		rc = initialise_run(ctx, argv, err);
+	}
+	close(lock);
+	if (rc)
+		return rc;
+	log_info("%s was initialised", ctx->config.datadir);
+	/* The next launch closes its root account. */
+	_cleanup_free_ char *done = new_marker(ctx);
+	return file_write_durably(done, "", 0600, err) || file_remove(ctx->init_marker, err) ? -1 : 0;
+}
+
+/* mysqld refuses to start while the process that a stale lock file names is there; zombies and reused numbers count for it. */
+static void socket_lock_remove(const struct context *ctx)
+{
+	_cleanup_free_ char *lock = str_printf("%s.lock", ctx->config.socket);
+	struct error ignored;
+	(void)file_remove(lock, &ignored);
+	(void)file_remove(ctx->config.pid, &ignored);
+}
+
+/* MySQL initialises with a root account that needs no password: from its first minute on only the system's root gets in, by the socket. */
+static int root_secure(struct context *ctx, struct error *err)
+{
+	_cleanup_free_ char *marker = new_marker(ctx);
+	if (path_exists(marker) != PRESENCE_YES)
+		return 0;
+	if (!dialect_statement(ctx->dialect, STATEMENT_SECURE_ROOT))
+		return file_remove(marker, err);
+	if (context_run(ctx, ctx->sql, STATEMENT_NO_BINLOG, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_SECURE_ROOT, err, NULL) != SQL_OK)
+		return -1;
+	context_disconnect(ctx);
+	return file_remove(marker, err);
+}
+
+int server_launch(struct context *ctx, enum launch_as as, struct error *err)
+{
+	struct user_options options = { 0 };
+	uid_t uid;
+	gid_t gid;
+	int lock = -1;
+	if (server_validate(ctx, err) || account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || directories_make(ctx, uid, gid, err))
+		return -1;
+	if (proc_lock_directory(ctx->config.datadir, &lock, err))
+		return error_wrap(err, "another server or another resource uses %s", ctx->config.datadir);
+	if (user_options_read(ctx, &options, err)) {
+		close(lock);
+		return -1;
+	}
+	socket_lock_remove(ctx);
+	char **argv = server_argv(&ctx->config, ctx->dialect, &options, as);
+	const struct proc_server server = { .argv = argv, .uid = uid, .gid = gid, .log = ctx->config.log, .directory = ctx->config.datadir, .lock_fd = lock,
+					    .marker = ctx->server_marker };
+	int rc = proc_launch(&server, &ctx->server, err);
+	argv_free(argv);
+	user_options_clear(&options);
+	close(lock);
+	if (rc)
+		return rc;
+	log_info("%s was started as process %d", ctx->config.binary, (int)ctx->server.pid);
+	ctx->sysvars_set = false;
+	/* Its answer is the next look's; here only that it does not end at once. */
+	while (clock_now_ms() < ctx->deadline_ms) {
+		struct error silent;
+		if (proc_state(&ctx->server) == PROC_DEAD) {
+			_cleanup_free_ char *line = log_last_error(ctx->config.log);
+			return error_set(err, OCF_ERR_GENERIC, "%s ended while it was starting: %.400s", ctx->config.binary, line ? line : "its log is empty");
+		}
+		if (context_connect(ctx, clock_now_ms() + 1000, &silent) == SQL_OK)
+			return root_secure(ctx, err);
+		clock_pause_ms(25);
+	}
+	return error_set(err, OCF_ERR_GENERIC, "%s does not listen yet", ctx->config.binary);
+}
+
+int server_shutdown(struct context *ctx, struct error *err)
+{
+	ctx->shutdown_sent = true;
+	return proc_signal(&ctx->server, SIGTERM, err);
+}
+
+int server_kill(struct context *ctx, const char *reason, struct error *err)
+{
+	log_warning("kills the server, process %d: %s", (int)ctx->server.pid, reason);
+	context_disconnect(ctx);
+	if (proc_signal(&ctx->server, SIGKILL, err))
+		return -1;
+	if (!proc_wait_dead(&ctx->server, clock_now_ms() + 10000))
+		return error_set(err, OCF_ERR_GENERIC, "process %d does not end after SIGKILL", (int)ctx->server.pid);
+	return 0;
+}
