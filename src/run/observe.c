@@ -170,11 +170,16 @@ static void observe_user_data(struct context *ctx, struct server_facts *server)
 	sql_rows_clear(&rows);
 }
 
+/* Shorter than this, a broken connection says nothing of the process: it may be shutting down. */
+#define SILENCE_MS 1000
+
 /* It does not answer. A process that uses processor or disk meanwhile is busy; one that does nothing at all is frozen. */
-static enum server_state state_without_answer(const struct context *ctx, const struct proc_usage *before)
+static enum server_state state_without_answer(const struct context *ctx, const struct proc_usage *before, uint64_t since_ms)
 {
 	struct proc_usage after;
 	struct error ignored;
+	if (clock_now_ms() - since_ms < SILENCE_MS)
+		return SERVER_UNKNOWN;
 	if (proc_state(&ctx->server) == PROC_STOPPED)
 		return SERVER_FROZEN;
 	if (proc_usage(&ctx->server, &after, &ignored))
@@ -182,7 +187,7 @@ static enum server_state state_without_answer(const struct context *ctx, const s
 	return after.cpu_ticks > before->cpu_ticks || after.io_bytes > before->io_bytes ? SERVER_BUSY : SERVER_FROZEN;
 }
 
-static enum server_state state_of_outcome(struct context *ctx, enum sql_outcome outcome, const struct proc_usage *before)
+static enum server_state state_of_outcome(struct context *ctx, enum sql_outcome outcome, const struct proc_usage *before, uint64_t since_ms)
 {
 	switch (outcome) {
 	case SQL_OK:
@@ -197,7 +202,7 @@ static enum server_state state_of_outcome(struct context *ctx, enum sql_outcome 
 	case SQL_UNKNOWN:
 		break;
 	}
-	return state_without_answer(ctx, before);
+	return state_without_answer(ctx, before, since_ms);
 }
 
 /* A process stopped by a signal may be continued at once, by a debugger or an impatient operator: it is given two seconds. */
@@ -221,11 +226,11 @@ static void observe_server(struct context *ctx, unsigned int look, struct server
 		return;
 	}
 	(void)proc_usage(&ctx->server, &before, &ignored);
-	uint64_t limit = clock_now_ms() + ctx->answer_ms;
+	uint64_t since_ms = clock_now_ms(), limit = since_ms + ctx->answer_ms;
 	enum sql_outcome outcome = context_connect(ctx, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &ctx->last);
 	if (outcome == SQL_OK)
 		outcome = observe_variables(ctx, server);
-	server->state = state_of_outcome(ctx, outcome, &before);
+	server->state = state_of_outcome(ctx, outcome, &before, since_ms);
 	if (outcome != SQL_OK) {
 		context_disconnect(ctx);
 		return;
