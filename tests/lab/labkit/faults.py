@@ -110,9 +110,11 @@ def clear_loss(lab, node):
 
 
 def disk_full(lab, node):
-    node.run(f"fallocate -l $(df --output=avail -B1 /var/lib/mysql | tail -n 1) {FILLER} || "
-             f"dd if=/dev/zero of={FILLER} bs=1M status=none 2>/dev/null; "
-             f"test $(df --output=avail -B1 /var/lib/mysql | tail -n 1) -lt 1048576", check=True)
+    """Fills the disk: all but the last bytes at once, and those by writing until nothing more fits."""
+    node.run(f"""space() {{ df --output=avail -B1 /var/lib/mysql | tail -n 1; }}
+        fallocate -l $(($(space) - 16777216)) {FILLER}
+        cat /dev/zero >> {FILLER} 2> /dev/null
+        test $(space) -lt 65536""", check=True)
 
 
 def clear_disk_full(lab, node):
