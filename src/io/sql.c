@@ -115,18 +115,21 @@ static int socket_of(MYSQL *mysql)
 	return mysql->net.vio && mysql->net.fd > 2 ? (int)mysql->net.fd : -1;
 }
 
-/* The library does not say what it waits for. It is an answer nearly always; for the rest we look again soon. */
+/* The library does not say what it waits for. It is an answer nearly always; for the rest we look again, less and less often. */
 static bool await(MYSQL *mysql, const struct budget *budget, unsigned int *turn)
 {
 	uint64_t left = clock_left_ms(budget->deadline_ms);
 	struct pollfd poll_fd = {.fd = socket_of(mysql), .events = POLLIN};
-	uint64_t patience = poll_fd.fd < 0 ? 1 : 20;
+	uint64_t patience = *turn < 4 ? (uint64_t)1 << *turn : 20;
 
 	if (left == 0)
 		return false;
-	/* Something is there and yet it waits: it waits for something else. */
-	if (poll(&poll_fd, 1, (int)(left < patience ? left : patience)) > 0 && ++*turn > 100)
+	if (poll_fd.fd < 0)
+		patience = 1;
+	/* Something is there and yet it waits, again and again: it waits for something else. */
+	if (poll(&poll_fd, 1, (int)(left < patience ? left : patience)) > 0 && *turn > 100)
 		clock_pause_ms(1);
+	++*turn;
 	return true;
 }
 
