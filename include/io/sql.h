@@ -36,7 +36,8 @@ struct sql_rows {
 	char **values; /* [rows * columns] */
 };
 
-/* On anything but SQL_OK err has the sentence (with the server's message) and *ret is untouched. deadline_ms: monotonic. */
+/* On anything but SQL_OK err has the sentence (with the server's message) and *ret is untouched. deadline_ms: monotonic;
+ * it includes resolving host's name. After SQL_UNKNOWN the connection answers nothing any more. SIGPIPE is ignored from the first call on. */
 enum sql_outcome sql_open(const struct sql_target *target, uint64_t deadline_ms, struct sql **ret, struct error *err);
 void sql_close(struct sql *sql);
 void sql_closep(struct sql **sql);
