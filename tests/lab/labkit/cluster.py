@@ -99,7 +99,8 @@ class ClusterState:
     unclean: set = field(default_factory=set)
     nodes: dict = field(default_factory=dict)       # name -> attributes of crm_mon's <node>
     roles: dict = field(default_factory=dict)       # resource id -> {node: role}
-    failures: list = field(default_factory=list)    # sentences
+    failures: list = field(default_factory=list)    # sentences; a failed action stays here until it is cleaned up
+    degraded: list = field(default_factory=list)    # the same for the results 190 and 191
     pending: list = field(default_factory=list)     # resources with an action on its way, or failed, or blocked
 
     def where(self, resource, role=None):
@@ -130,10 +131,14 @@ def parse_state(text):
     for resource in root.iter("resource"):
         parse_resource(state, resource)
     for failure in root.findall("failures/failure"):
-        what = failure.get("op_key") or failure.get("task")
-        state.failures.append(f"{what} on {failure.get('node')}: {failure.get('exitstatus')} "
-                              f"{failure.get('exitreason', '')}".strip())
+        parse_failure(state, failure)
     return state
+
+
+def parse_failure(state, failure):
+    what = failure.get("op_key") or failure.get("task")
+    sentence = f"{what} on {failure.get('node')}: {failure.get('exitstatus')} {failure.get('exitreason', '')}".strip()
+    (state.degraded if failure.get("exitcode") in ("190", "191") else state.failures).append(sentence)
 
 
 def parse_node(state, node):
@@ -152,5 +157,5 @@ def parse_resource(state, resource):
         state.roles.setdefault(name, {})[node.get("name")] = role
     for trouble in ("pending", "failed", "blocked"):
         value = resource.get(trouble)
-        if value not in (None, "false"):
+        if value not in (None, "false", "Monitoring"):      # the first of the recurring monitors is no change
             state.pending.append(f"{name}: {trouble} {value}")

@@ -99,6 +99,10 @@ class Lab:
     def live_nodes(self):
         return [node for node in self.nodes if node.alive()]
 
+    def answering_nodes(self):
+        """The nodes that are on and not frozen: a command in them does not hang."""
+        return [node for node in self.live_nodes() if not node.cgroup.is_frozen()]
+
     def exists(self):
         return os.path.isdir(self.directory)
 
@@ -122,9 +126,13 @@ class Lab:
             raise LabError("a lab has 1 to 9 nodes")
         base, installed = prepare(server, agent)
         with locked(lock_of("lab." + self.name), f"another command on lab {self.name!r}"):
+            layer = self.directory + "/agent"
             self.claim(server=server, nodes=nodes, token=token, agent=installed, disk_mib=disk_mib, base=base,
-                       lower=f"{installed}:{base}" if installed else base, in_cluster=in_cluster)
+                       lower=f"{layer}:{base}" if installed else base, in_cluster=in_cluster)
             try:
+                if installed:
+                    # Copied off the machine's disk: two layers of an overlay must not lie one inside the other.
+                    shutil.copytree(installed, layer, symlinks=True)
                 self.make()
             except BaseException:
                 self.tear_down()
@@ -257,7 +265,7 @@ class Lab:
     def state(self, node=None):
         """The cluster's state as a node sees it; without one, as a node of the partition with quorum sees it."""
         best = cluster.ClusterState()
-        for candidate in [self.node(node)] if node else self.live_nodes():
+        for candidate in [self.node(node)] if node else self.answering_nodes():
             result = candidate.run(["crm_mon", "-1", "--output-as=xml"], timeout=10)
             if not result.ok:
                 continue
@@ -288,10 +296,10 @@ class Lab:
         self.configure(spec.with_params(**params), properties, stickiness)
 
     def on_live_node(self, command, timeout=30.0, stdin=None):
-        """Runs a cluster command on the first node that is on; its failure is a LabError."""
-        live = self.live_nodes()
+        """Runs a cluster command on the first node that can; its failure is a LabError."""
+        live = self.answering_nodes()
         if not live:
-            raise LabError(f"all nodes of lab {self.name!r} are off")
+            raise LabError(f"all nodes of lab {self.name!r} are off or frozen")
         return live[0].run(command, timeout=timeout, stdin=stdin, check=True)
 
     def wait_until(self, predicate, timeout, what, interval=0.1):
@@ -306,7 +314,7 @@ class Lab:
                 raise LabError(f"waited {timeout} s in vain for {what}{detail}")
             time.sleep(interval)
 
-    def unsettled(self, resource="db", nodes=None):
+    def unsettled(self, resource="db", nodes=None, failures_ok=False):
         """Why the cluster is not settled, in a few words; '' when it is."""
         wanted = {node.name for node in self.nodes} if nodes is None else set(nodes)
         state = self.state()
@@ -318,7 +326,7 @@ class Lab:
             (len(promoted) != 1, f"promoted: {' '.join(promoted) or 'none'}"),
             (set(promoted) | set(unpromoted) != wanted, f"unpromoted: {' '.join(unpromoted) or 'none'}"),
             (state.where("vip", "Started") != promoted, f"vip: {' '.join(state.where('vip', 'Started')) or 'nowhere'}"),
-            (bool(state.failures), "failed: " + "; ".join(state.failures)),
+            (bool(state.failures) and not failures_ok, "failed: " + "; ".join(state.failures)),
             (bool(state.pending), "; ".join(state.pending)),
         ]
         for unmet, reason in reasons:
@@ -330,11 +338,12 @@ class Lab:
         """True when the DC has nothing left to do."""
         return "S_IDLE" in self.node(dc).run(["crmadmin", "-S", dc], timeout=10).stdout
 
-    def wait_settled(self, timeout=60, resource="db", nodes=None):
+    def wait_settled(self, timeout=60, resource="db", nodes=None, failures_ok=False):
         """Waits for one Promoted, the rest (of `nodes`) Unpromoted, the VIP with it, nothing failed, nothing to do.
 
+        Pacemaker remembers a failed action until `cleanup`: after a fault that it notices, say failures_ok.
         Returns the primary's name."""
-        self.wait_until(lambda: self.unsettled(resource, nodes) or True, timeout, "the cluster to settle")
+        self.wait_until(lambda: self.unsettled(resource, nodes, failures_ok) or True, timeout, "the cluster to settle")
         return self.primary(resource)
 
     def cleanup(self):
@@ -401,8 +410,8 @@ class Lab:
                     copy_logs(path, target)
         copy_logs(self.directory + "/power.log", directory)
         for name, command in (("crm_mon.txt", ["crm_mon", "-1", "-A", "-f", "-r"]), ("cib.xml", ["cibadmin", "-Q"])):
-            if self.live_nodes():
-                result = self.live_nodes()[0].run(command)
+            for node in self.answering_nodes()[:1]:
+                result = node.run(command)
                 write_text(f"{directory}/{name}", result.stdout + result.stderr)
         return directory
 

@@ -24,6 +24,7 @@ class Network:
     """The switch and the client of one lab. Both are namespaces held by files in the lab's directory."""
 
     def __init__(self, directory, subnet):
+        self.directory = directory
         self.subnet = subnet
         self.switch = directory + "/net/switch"
         self.client = directory + "/net/client"
@@ -79,6 +80,9 @@ class Network:
         self.ip(f"link set {port} nomaster")
 
     def client_command(self, command):
-        """A command line that runs `command` in the client's network, with the lab's names in /etc/hosts."""
-        script = f'mount --bind {self.hosts} /etc/hosts && exec "$@"'
+        """A command line that runs `command` in the client's network, with the lab's names in /etc/hosts.
+
+        Its private view of the mounts leaves out other labs, so that it keeps nothing of them when they end."""
+        script = (f'for lab in {STATE}/*; do [ "$lab" = {self.directory} ] || umount -l -R "$lab" 2> /dev/null; done; '
+                  f'mount --bind {self.hosts} /etc/hosts && exec "$@"')
         return ["nsenter", f"--net={self.client}", "unshare", "--mount", "sh", "-c", script, "sh", *command]
