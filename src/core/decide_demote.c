@@ -1,6 +1,13 @@
 /* Demotion in the safe order: close writes, see that they are closed, cut the sessions, and only then touch semi-sync. */
 #include "core/decide.h"
 
+static struct verdict kill_waiting(const struct server_facts *server)
+{
+	if (server->waiting_known != TRI_YES)
+		return verdict_step(STEP_KILL_SERVER, "whether commits wait for an acknowledgement is not known");
+	return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting);
+}
+
 static struct verdict decide_demote_open(const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
@@ -10,8 +17,8 @@ static struct verdict decide_demote_open(const struct facts *facts)
 	 * be lost, and MariaDB commits it when its session is killed: so the server goes. */
 	if (server->waiting_known != TRI_YES || server->waiting > 0) {
 		if (facts->close_failures < 2)
-			return verdict_step(STEP_CLOSE_WRITES, "commits wait for an acknowledgement");
-		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting);
+			return verdict_step(STEP_CLOSE_WRITES, "closing writes did not end in time; once more");
+		return kill_waiting(server);
 	}
 	if (server->sessions_known != TRI_YES)
 		return verdict_look(LOOK_SESSIONS);
@@ -27,12 +34,13 @@ static struct verdict decide_demote_closed(const struct config *config, const st
 	const struct server_facts *server = &facts->server;
 	if (server->sessions_known != TRI_YES)
 		return verdict_look(LOOK_SESSIONS);
-	if (!facts_lone(config) && server->source_on == TRI_YES && server->waiting_known != TRI_YES)
-		return verdict_step(STEP_WAIT, "whether commits wait is not known");
-	if (server->waiting > 0)
-		return facts->deadline_near == TRI_YES || facts->patience_over == TRI_YES ?
-			       verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting) :
-			       verdict_step(STEP_WAIT, "commits wait for an acknowledgement");
+	/* The semi-sync state is not known: neither is that nobody waits. */
+	bool known = server->waiting_known == TRI_YES && server->source_on != TRI_UNKNOWN;
+	if (!known || server->waiting > 0) {
+		if (facts->deadline_near == TRI_YES || facts->patience_over == TRI_YES)
+			return kill_waiting(server);
+		return verdict_step(STEP_WAIT, known ? "commits wait for an acknowledgement" : "whether commits wait is not known");
+	}
 	if (server->sessions > 0)
 		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
 	if (facts->local_role != ROLE_REPLICA)

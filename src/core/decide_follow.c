@@ -28,13 +28,26 @@ static bool follows(const struct server_facts *server, const struct peer_facts *
 	       (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) && server->applier == THREAD_RUNNING;
 }
 
+/* The one place that gives a data directory away: only that of a closed replica, and only while nobody else works on it. */
+static struct verdict provision(const struct facts *facts, const struct peer_facts *primary, const char *why)
+{
+	if (facts->local_role != ROLE_REPLICA || facts->server.writable != TRI_NO)
+		return verdict_done(OCF_DEGRADED, "not filled from %s: whether this node is a closed replica is not known", primary->name);
+	if (facts->worker == TRI_UNKNOWN && facts->detached != TRI_YES)
+		return verdict_done(OCF_DEGRADED, "not filled from %s: whether a worker is at it already is not known", primary->name);
+	if (facts->worker == TRI_YES)
+		return verdict_done(OCF_SUCCESS, "it is being filled");
+	return verdict_target(STEP_PROVISION, primary->name, "%s", why);
+}
+
 static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *missing)
 {
 	if (facts->diverged_twice != TRI_YES)
 		return verdict_step(STEP_WAIT, "has %.120s which %s does not show; looking again", missing, primary->name);
-	if (config->provision == PROVISION_AUTO)
-		return verdict_target(STEP_PROVISION, primary->name, "diverged: has %.160s which the primary %s lacks; it is filled again from there", missing,
-				      primary->name);
+	if (config->provision == PROVISION_AUTO) {
+		_cleanup_free_ char *why = str_printf("diverged: has %.160s which the primary %s lacks; it is filled again from there", missing, primary->name);
+		return provision(facts, primary, why);
+	}
 	return verdict_done(OCF_DEGRADED, "diverged: has %.160s which the primary %s lacks. With provision=auto it is filled again from there", missing,
 			    primary->name);
 }
@@ -51,7 +64,8 @@ static struct verdict decide_empty(const struct facts *facts, const struct peer_
 	case TRI_NO:
 		break;
 	}
-	return verdict_target(STEP_PROVISION, primary->name, "empty: it is filled from the primary %s", primary->name);
+	_cleanup_free_ char *why = str_printf("empty: it is filled from the primary %s", primary->name);
+	return provision(facts, primary, why);
 }
 
 /* Only a server that has applied what it received may change its source: MariaDB drops the relay log then, MySQL may. */
@@ -90,12 +104,14 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 				    (unsigned long long)server->server_id, primary->name);
 	if (follows(server, primary))
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	if (server->executed && gtid_set_empty(server->executed) && (!server->received || gtid_set_empty(server->received)))
+	_cleanup_gtid_ struct gtid_set *held = server_held(server);
+	if (!held)
+		return verdict_done(OCF_DEGRADED, "its own position is not known, so it cannot be compared with the primary %s", primary->name);
+	if (gtid_set_empty(held))
 		return decide_empty(facts, primary);
 	if (primary->asked == TRI_UNKNOWN)
 		return verdict_look(LOOK_PRIMARY);
-	_cleanup_gtid_ struct gtid_set *held = server_held(server);
-	if (primary->asked == TRI_NO || !primary->position || !held)
+	if (primary->asked == TRI_NO || !primary->position)
 		return verdict_done(OCF_DEGRADED, "the primary %s cannot be asked for its position: %.300s", primary->name,
 				    primary->ask_error ? primary->ask_error : "no answer");
 	if (!str_empty(server->uuid) && str_equal(server->uuid, primary->uuid))

@@ -55,10 +55,15 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_done(OCF_DEGRADED, "the server is being brought back");
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_done(OCF_DEGRADED, "whether clients can write is not known");
+	if (facts->local_role == ROLE_UNKNOWN)
+		return verdict_done(OCF_ERR_GENERIC, "its role is not known: the file that says it cannot be read");
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "a replica must not be writable: somebody has switched read_only off");
 	if (facts_lone(config) || !config->instance.clustered)
 		return verdict_done(OCF_SUCCESS, "%s", "");
+	/* A server without any transaction says to the others whether it has data all the same. */
+	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
+		return verdict_look(LOOK_USER_DATA);
 	if (server->replica_on != TRI_YES)
 		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
 	if (server->applier_error)

@@ -32,8 +32,12 @@ static struct verdict check_reports(const struct config *config, const struct fa
 		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
 		if (!missing || *missing)
 			return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks", peer->name, missing ? missing : "an unknown position");
-		if (empty && peer->data != TRI_NO && facts->server.user_data != TRI_YES)
-			return verdict_done(OCF_ERR_GENERIC, "this node is empty and %s may have data", peer->name);
+		if (empty && peer->data != TRI_NO)
+			return verdict_done(OCF_ERR_GENERIC,
+					    facts->server.user_data == TRI_YES ?
+						    "this node has schemas but no GTID and %s may have data too: they cannot be compared" :
+						    "this node is empty and %s may have data",
+					    peer->name);
 	}
 	if (count < needed)
 		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu", (unsigned long long)count,
@@ -50,7 +54,20 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	const struct peer_facts *other = facts_primary(facts);
 	if (other && other->epoch >= facts->promised)
 		return verdict_done(OCF_ERR_GENERIC, "%s says that it is the primary", other->name);
+	/* What others have reported counts only for the round in which this node has promised: an earlier one's reports look the same. */
+	if (facts->round_begun != TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "no election has run for this promotion: the notification before it did not reach this node");
 	return check_reports(config, facts, only_one);
+}
+
+/* STEP_NONE: it has quorum. */
+static struct verdict check_quorum(const struct config *config, const struct facts *facts)
+{
+	if (!config->instance.clustered || facts->quorum == TRI_YES)
+		return (struct verdict){ 0 };
+	if (facts->quorum == TRI_UNKNOWN)
+		return verdict_look(LOOK_QUORUM);
+	return verdict_done(OCF_ERR_GENERIC, "Corosync says that this node has no quorum");
 }
 
 /* Rules 4 and 6: apply everything, stand on its own, count its acknowledgers. */
@@ -79,9 +96,11 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 	if (config->credentials) {
 		if (server->accounts == TRI_UNKNOWN)
 			return verdict_look(LOOK_ACCOUNTS);
-		/* Before semi-sync waits for anybody: without the account nobody can connect to acknowledge. */
-		if (server->accounts == TRI_NO)
-			return verdict_step(STEP_BOOTSTRAP, "the accounts do not exist yet");
+		/* Before semi-sync waits for anybody: without the account nobody can connect to acknowledge. It is a write. */
+		if (server->accounts == TRI_NO) {
+			v = check_quorum(config, facts);
+			return v.step != STEP_NONE ? v : verdict_step(STEP_BOOTSTRAP, "the accounts do not exist yet");
+		}
 	}
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_PRIMARY, "%s", "");
@@ -117,13 +136,11 @@ static struct verdict decide_promote_up(const struct config *config, const struc
 	struct verdict v = check_cluster(config, facts, only_one);
 	if (v.step == STEP_NONE)
 		v = prepare(config, facts, k);
+	/* Asked last, right before the one step that matters. */
+	if (v.step == STEP_NONE)
+		v = check_quorum(config, facts);
 	if (v.step != STEP_NONE)
 		return v;
-	/* Asked last, right before the one step that matters. */
-	if (config->instance.clustered && facts->quorum == TRI_UNKNOWN)
-		return verdict_look(LOOK_QUORUM);
-	if (config->instance.clustered && facts->quorum != TRI_YES)
-		return verdict_done(OCF_ERR_GENERIC, "Corosync says that this node has no quorum");
 	v = verdict_step(STEP_OPEN_WRITES, "%s", "");
 	v.number = facts->promised;
 	return v;

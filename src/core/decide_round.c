@@ -47,6 +47,22 @@ static bool reports_here(const struct facts *facts, const struct peer_facts *pee
 	return peer->report_epoch == facts->promised && str_equal(peer->report_candidate, candidate) && peer->held;
 }
 
+/* Only a candidate that has applied what it received may change its source: its relay log may be one of the copies that count. */
+static struct verdict decide_fetch(const struct server_facts *server, const struct peer_facts *peer)
+{
+	if (server->receiver != THREAD_STOPPED && str_equal(server->source_host, peer->address) && server->source_port == peer->port)
+		return verdict_step(STEP_WAIT, "fetches what %s holds", peer->name);
+	if (server_drained(server) == TRI_YES)
+		return verdict_target(STEP_FOLLOW, peer->name, "%s holds more: fetched before the promotion", peer->name);
+	if (server->applier_error)
+		return verdict_done(OCF_SUCCESS, "broken: replication stopped: %.300s", server->applier_error);
+	if (server->receiver != THREAD_STOPPED)
+		return verdict_step(STEP_STOP_RECEIVER, "receives from another than %s, which holds more", peer->name);
+	if (server->applier == THREAD_STOPPED)
+		return verdict_step(STEP_START_APPLIER, "applies what it has received, before it fetches from %s", peer->name);
+	return verdict_step(STEP_WAIT, "applies what it has received, before it fetches from %s", peer->name);
+}
+
 static struct verdict decide_candidate(const struct config *config, const struct facts *facts, const char *self, const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
@@ -64,9 +80,7 @@ static struct verdict decide_candidate(const struct config *config, const struct
 		case GTID_BEHIND:
 			if (gtid_set_empty(held))
 				return verdict_done(OCF_SUCCESS, "this node is empty and %s has data: it must be promoted instead", peer->name);
-			if (server->receiver == THREAD_STOPPED || !str_equal(server->source_host, peer->address))
-				return verdict_target(STEP_FOLLOW, peer->name, "%s holds more: fetched before the promotion", peer->name);
-			return verdict_step(STEP_WAIT, "fetches what %s holds", peer->name);
+			return decide_fetch(server, peer);
 		case GTID_DIVERGED:
 		case GTID_RELATION_UNKNOWN:
 			break;
@@ -115,11 +129,12 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	const char *self = config->instance.node, *candidate = config->instance.notify_promote;
 	if (!self || !candidate || facts_lone(config))
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	if (facts->worker == TRI_YES || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
+	if (facts->worker != TRI_NO || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
 		return verdict_done(OCF_SUCCESS, "has no report: its server is not up");
 	if (facts->deadline_near == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "the election of %s takes too long", candidate);
-	if (server->state != SERVER_UP || !server->executed || server->has_source == TRI_UNKNOWN)
+	_cleanup_gtid_ struct gtid_set *held = server_held(server);
+	if (server->state != SERVER_UP || !held || server->has_source == TRI_UNKNOWN)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: its server does not answer") :
 							 verdict_step(STEP_WAIT, "the server does not answer");
 	if (server->writable != TRI_NO || facts->local_role == ROLE_PRIMARY)
@@ -132,6 +147,5 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return decide_promise(facts, candidate);
 	if (facts->reported == TRI_UNKNOWN)
 		return verdict_target(STEP_REPORT, candidate, "%s", "");
-	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	return str_equal(self, candidate) ? decide_candidate(config, facts, self, held) : decide_voter(facts, candidate, held);
 }

@@ -10,22 +10,24 @@ static enum score none(char reason[static 256], const char *why)
 }
 
 /* Nobody is the primary: is there a point in promoting this one? */
-static enum score score_election(const struct config *config, const struct facts *facts, bool empty, char reason[static 256])
+static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {
+	bool empty = gtid_set_empty(facts->server.executed), only_one = gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB;
 	uint64_t known = 1, with_data = 0;
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY;
 		with_data += facts->peers[i].data == TRI_YES;
 	}
 	/* An empty node must never win over data that has not come up yet. */
-	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, false);
+	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, only_one);
 	if (known < needed) {
 		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known, (unsigned long long)needed);
 		return SCORE_NONE;
 	}
 	if (empty && with_data)
-		return none(reason, "empty, and another node has data");
-	return empty ? SCORE_EMPTY : SCORE_GOOD;
+		return none(reason, facts->server.user_data == TRI_YES ? "has schemas but no GTID, and another node has data: they cannot be compared" :
+									 "empty, and another node has data");
+	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
 }
 
 enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256])
@@ -42,7 +44,6 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 		return SCORE_GOOD;
 	if (server->applier_error)
 		return none(reason, "replication stopped with an error");
-	bool empty = gtid_set_empty(server->executed) && server->user_data != TRI_YES;
 	const struct peer_facts *primary = facts_primary(facts);
 	if (facts_lone(config))
 		return SCORE_GOOD;
@@ -51,6 +52,6 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 	if (primary && (gtid_set_empty(server->executed) || facts->diverged_twice == TRI_YES))
 		return none(reason, "its data is not the primary's");
 	if (!primary && facts->peers_known == TRI_YES)
-		return score_election(config, facts, empty, reason);
+		return score_election(config, facts, reason);
 	return server->lagging == TRI_YES ? SCORE_BEHIND : SCORE_GOOD;
 }

@@ -22,8 +22,6 @@ static bool may_defer(const struct config *config, const struct facts *facts)
 
 static struct verdict decide_start_dead(const struct config *config, const struct facts *facts)
 {
-	if (facts->worker == TRI_YES && facts->detached != TRI_YES)
-		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (config->instance.clustered && facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	switch (facts->datadir_empty) {
@@ -50,7 +48,7 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 		return verdict_step(STEP_WAIT, "whether clients can write is not known");
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "it starts unpromoted");
-	if (facts->local_role == ROLE_PRIMARY)
+	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "it starts unpromoted");
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_REPLICA, "%s", "");
@@ -74,6 +72,10 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 
 struct verdict decide_start(const struct config *config, const struct facts *facts)
 {
+	if (facts->worker == TRI_YES && facts->detached != TRI_YES)
+		return verdict_done(OCF_SUCCESS, "the server is being brought back");
+	if (facts->worker == TRI_UNKNOWN && facts->detached != TRI_YES)
+		return verdict_step(STEP_WAIT, "whether a worker of this resource runs is not known");
 	switch (facts->server.state) {
 	case SERVER_DEAD:
 		return decide_start_dead(config, facts);
@@ -96,13 +98,15 @@ struct verdict decide_stop(const struct config *config, const struct facts *fact
 		return verdict_step(STEP_KILL_WORKER, "%s", "");
 	switch (facts->server.state) {
 	case SERVER_DEAD:
-		return verdict_done(OCF_SUCCESS, "%s", "");
+		return facts->worker == TRI_NO ? verdict_done(OCF_SUCCESS, "%s", "") : verdict_step(STEP_WAIT, "whether a worker of this resource runs is not known");
 	case SERVER_FROZEN:
 		return verdict_step(STEP_KILL_SERVER, "it does not answer and does nothing");
 	case SERVER_UP:
 		/* A shutdown would leave what nobody acknowledged in the binary log; after a kill it is still undecided. */
 		if (facts->server.waiting > 0)
 			return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement", (unsigned long long)facts->server.waiting);
+		if (facts->server.waiting_known != TRI_YES && facts->deadline_near != TRI_YES)
+			return verdict_step(STEP_WAIT, "whether commits wait for an acknowledgement is not known");
 		break;
 	case SERVER_UNKNOWN:
 	case SERVER_STARTING:

@@ -11,7 +11,8 @@
 	"WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler', '') " \
 	"AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon', 'Slave_worker', 'Slave_IO', 'Slave_SQL')"
 
-#define OWN_SCHEMAS "('mysql', 'information_schema', 'performance_schema', 'sys')"
+/* #mysql50#: how MariaDB shows a directory that is no schema, such as lost+found. */
+#define OWN_SCHEMAS "('mysql', 'information_schema', 'performance_schema', 'sys') AND schema_name NOT LIKE '#mysql50#%'"
 
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */

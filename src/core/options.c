@@ -44,6 +44,7 @@ static const struct option_row rows[] = {
 	{ "server_id", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 	{ "relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 	{ "replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+	{ "ignore_db_dirs", NULL, "lost+found", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL },
 	{ "bind_address", NULL, "*", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 };
 
