@@ -237,6 +237,9 @@ static char *trace_path(char *const *env, const struct context *ctx, const char 
 {
 	char stamp[17];
 	const char *trace = env_get(env, "OCF_TRACE_RA"), *file = env_get(env, "OCF_TRACE_FILE");
+	/* As pcs and crmsh set it: an attribute of the operation. */
+	if (str_empty(trace))
+		trace = env_get(env, "OCF_RESKEY_trace_ra");
 	if (str_empty(trace) || strcmp(trace, "0") == 0)
 		return NULL;
 	if (file && *file == '/')

@@ -7,7 +7,7 @@ import traceback
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lab"))
 
-from labkit import Lab, LabError      # noqa: E402
+from labkit import Lab, LabError, read_log      # noqa: E402
 
 RECOVERY = 120      # seconds for the whole cluster to be healthy again after a fault; the figures say how long it took
 
@@ -28,7 +28,7 @@ class Trial:
         self.lab, self.expect_move, self.longest, self.settle, self.nodes = lab, expect_move, longest, settle, nodes
 
     def __enter__(self):
-        self.before = self.lab.wait_settled(self.settle)
+        self.before = self.lab.wait_settled(self.settle, failures_ok=True)
         wait_in_sync(self.lab)
         self.application = self.lab.start_writers()
         try:
@@ -50,7 +50,7 @@ class Trial:
 
     def judge(self):
         self.application.wait_for_ack(after=time.monotonic(), timeout=self.settle)
-        self.after = self.lab.wait_settled(self.settle, nodes=self.nodes)
+        self.after = self.lab.wait_settled(self.settle, nodes=self.nodes, failures_ok=True)
         self.application.wait_for_ack(after=time.monotonic(), timeout=self.settle)
         recovered = time.monotonic() - self.at
         self.log = self.application.stop()
