@@ -369,6 +369,21 @@ class Lab:
             raise LabError(f"SQL on {node.name} failed ({result.returncode}): {result.stderr.strip()} in: {query}")
         return [line.split("\t") for line in result.stdout.splitlines()]
 
+    def position(self, node):
+        """What a node's server has executed, as its GTID text."""
+        variable = "gtid_executed" if self.flavour.name == "mysql" else "gtid_current_pos"
+        return "".join(self.sql(node, f"SELECT @@GLOBAL.{variable}")[0])
+
+    def wait_in_sync(self, timeout=60, nodes=None):
+        """Waits until the servers of all nodes (or of `nodes`) have the same position; nobody may be writing."""
+        def reached():
+            try:
+                positions = {self.node(node).name: self.position(node) for node in nodes or self.nodes}
+            except LabError as failed:
+                return str(failed)
+            return True if len(set(positions.values())) == 1 else str(positions)
+        self.wait_until(reached, timeout, "all servers to have the same position", interval=0.2)
+
     # Faults and the outside
 
     def fault(self, name, node, *arguments):
@@ -384,8 +399,8 @@ class Lab:
         env = {**os.environ, process.MARK: self.name}
         return subprocess.Popen(self.network.client_command(command), env=env, **options)
 
-    def set_up_application(self, timeout=15.0):
-        """Creates the table and the account that writers use, on the primary."""
+    def set_up_application(self, timeout=90.0):
+        """Creates the table and the account that writers use, on the primary: may wait for its first replicas."""
         self.sql(self.primary(), application.SETUP, timeout=timeout)
 
     def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None):
