@@ -22,7 +22,7 @@ bool parse_duration_ms(const char *text, uint64_t *ret_ms);
  * for the local file, so it is hostile input: unknown keys are kept; a doubled key, a field without '=', a control character or a second
  * blank makes the whole line invalid. A value may be empty and may hold '='; the empty line is a list of no fields. */
 enum {
-	FIELDS_MAX = 64,	   /* more fields are invalid: finding a doubled key costs their square */
+	FIELDS_MAX = 256,	   /* more fields are invalid: finding a doubled key costs their square */
 	FIELDS_LINE_MAX = 4 << 20, /* bytes; a longer line is invalid. Room for several sets of GTIDs (GTID_TEXT_MAX) */
 };
 struct field {

@@ -133,7 +133,7 @@ static inline enum tri tri_of(bool value)
 	return value ? TRI_YES : TRI_NO;
 }
 
-/* Received and executed together; NULL when the executed set is unknown. The caller frees. */
+/* Received and executed together; NULL when either is unknown. The caller frees. */
 struct gtid_set *server_held(const struct server_facts *server);
 /* YES only when everything received is executed. */
 enum tri server_drained(const struct server_facts *server);

@@ -3,7 +3,7 @@
 
 static struct verdict kill_waiting(const struct server_facts *server)
 {
-	if (server->waiting_known != TRI_YES)
+	if (server->waiting == 0)
 		return verdict_step(STEP_KILL_SERVER, "whether commits wait for an acknowledgement is not known");
 	return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting);
 }
