@@ -27,7 +27,8 @@ ROWS_PER_WRITER = 10_000_000
 ROWS_PER_RUN = 1_000_000_000
 
 SETUP = """CREATE DATABASE IF NOT EXISTS lab;
-CREATE TABLE IF NOT EXISTS lab.writes (id BIGINT PRIMARY KEY, writer INT NOT NULL, server VARCHAR(64) NOT NULL) ENGINE=InnoDB;
+CREATE TABLE IF NOT EXISTS lab.writes (id BIGINT PRIMARY KEY, writer INT NOT NULL, server VARCHAR(64) NOT NULL)
+    ENGINE=InnoDB;
 CREATE USER IF NOT EXISTS 'app'@'%' IDENTIFIED BY 'app-password';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lab.* TO 'app'@'%';"""
 
@@ -231,7 +232,8 @@ class Log:
         moments = self.times(until=until)
         if until is not None:
             moments.append(until)
-        return [(later - earlier, earlier) for earlier, later in zip(moments, moments[1:]) if after is None or later >= after]
+        return [(later - earlier, earlier) for earlier, later in zip(moments, moments[1:])
+                if after is None or later >= after]
 
     def longest_gap(self, after=None, until=None):
         """The longest time between two acknowledged writes that ended after `after`, in seconds."""

@@ -102,7 +102,8 @@ def loss(lab, node, percent="20"):
     """Loses that many percent of the packets that come in."""
     if not re.fullmatch(r"\d{1,2}|100", str(percent)):
         raise LabError(f"loss takes percent from 0 to 100, not {percent!r}")
-    filter_rules(node, "lab_loss", [f'add rule inet {{table}} in meta iifname "eth0" numgen random mod 100 < {percent} drop'])
+    rule = f'add rule inet {{table}} in meta iifname "eth0" numgen random mod 100 < {percent} drop'
+    filter_rules(node, "lab_loss", [rule])
 
 
 def clear_loss(lab, node):

@@ -1,7 +1,8 @@
 """The two kinds of lab: which server, which root file system, which packages."""
 from dataclasses import dataclass
 
-OUTSIDE = """debootstrap e2fsprogs iproute2 iputils-ping iputils-arping nftables procps python3-pymysql tini util-linux""".split()
+OUTSIDE = """debootstrap e2fsprogs iproute2 iputils-ping iputils-arping nftables procps
+    python3-pymysql tini util-linux""".split()
 
 CLUSTER = """corosync pacemaker pacemaker-cli-utils pacemaker-resource-agents pcs crmsh resource-agents
     iproute2 iputils-arping iputils-ping nftables tini procps psmisc python3 python3-pymysql""".split()

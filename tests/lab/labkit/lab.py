@@ -14,8 +14,8 @@ from . import application, build, cluster, faults, install, power, process, reso
 from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
-from .paths import CACHE, DISKS, HERE, LOCK, NODE_FILES, STATE, lock_of
-from .shell import LabError, Result, locked, read_text, run, say, write_text
+from .paths import DISKS, LOCK, NODE_FILES, STATE, lock_of
+from .shell import LabError, locked, read_text, run, write_text
 
 SETTINGS = {"reboot-after": "1", "powercut": "no"}      # of the power switch: seconds or never; yes or no
 

@@ -68,7 +68,8 @@ def fencing(node_names):
 def clone(spec):
     element = ElementTree.Element("clone", id=spec.id + "-clone")
     nvpairs(element, "meta_attributes", spec.id + "-clone-meta", {"promotable": "true", **spec.meta})
-    primitive = ElementTree.SubElement(element, "primitive", agent_attributes(spec.id, spec.standard, spec.provider, spec.type))
+    agent = agent_attributes(spec.id, spec.standard, spec.provider, spec.type)
+    primitive = ElementTree.SubElement(element, "primitive", agent)
     nvpairs(primitive, "instance_attributes", spec.id + "-params", spec.params)
     operations(primitive, spec.id, spec.ops)
     return element
