@@ -26,7 +26,7 @@ struct context {
 	struct sql *sql;
 	struct proc server;
 	/* what this action has done */
-	bool detached, shutdown_sent, sysvars_set, round_begun, opened_now, look_again;
+	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now;
 	unsigned int close_failures;
 	uint64_t diverged_since_ms;
 	char *reported; /* the report as published in this action */

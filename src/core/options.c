@@ -45,6 +45,9 @@ static const struct option_row rows[] = {
 	{ "relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 	{ "replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 	{ "ignore_db_dirs", NULL, "lost+found", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL },
+	/* A receiver that is stopped connects to its source once more, to end its session there. With a dead source that wait, in seconds,
+	 * is part of every failover; 1 is the least it takes. */
+	{ "rpl_semi_sync_slave_kill_conn_timeout", NULL, "1", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL },
 	{ "bind_address", NULL, "*", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
 };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "core/metadata.h"
@@ -116,6 +116,7 @@ static struct verdict promote(struct context *ctx)
 	struct error err = { 0 };
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
+	ctx->reads_round = true;
 	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER, NULL);
 	(void)file_remove(ctx->round_file, &err);
 	return verdict;
@@ -166,9 +167,11 @@ static struct verdict notify(struct context *ctx)
 		return verdict;
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
-	if (strcmp(in->notify_type, "pre") == 0)
+	if (strcmp(in->notify_type, "pre") == 0) {
+		(void)file_remove(ctx->round_file, &err);
 		verdict = notify_round(ctx);
-	else if (strcmp(in->notify_type, "post") == 0 && strcmp(in->notify_promote, in->node) != 0)
+	}
+	if (strcmp(in->notify_type, "post") == 0 && strcmp(in->notify_promote, in->node) != 0)
 		verdict = notify_follow(ctx);
 	/* Pacemaker ignores the code; a reason that is no failure is for the log. */
 	verdict.code = OCF_SUCCESS;
@@ -249,7 +252,7 @@ static char *trace_path(char *const *env, const struct context *ctx, const char 
 	struct error ignored;
 	if (dir_make(dir, 0755, 0, 0, &ignored))
 		return NULL;
-	return str_printf("%s/%s.%s.%s", dir, ctx->config.instance.resource, action, stamp);
+	return str_printf("%s/%s.%s.%s.%d", dir, ctx->config.instance.resource, action, stamp, (int)getpid());
 }
 
 static int version_check(char *const *env, struct error *err)

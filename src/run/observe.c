@@ -258,9 +258,9 @@ static void observe_local(struct context *ctx, struct facts *facts)
 	}
 	if (proc_marker_read(ctx->worker_marker, &worker, &ignored) == 0)
 		facts->worker = tri_of(!ctx->detached && worker.pid != 0 && proc_state(&worker) != PROC_DEAD);
-	/* Consumed by the promotion that it was for. */
-	if (ctx->round_begun)
-		facts->round_begun = TRI_YES;
+	/* The round knows of itself; only the promotion that follows reads the file, and consumes it. */
+	if (!ctx->reads_round)
+		facts->round_begun = tri_of(ctx->round_begun);
 	else if (file_read(ctx->round_file, 64, &round, &ignored) == 0)
 		facts->round_begun = tri_of(round && number_or(round, 0) == facts->promised && facts->promised > 0);
 }
