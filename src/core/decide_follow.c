@@ -28,11 +28,9 @@ static bool follows(const struct server_facts *server, const struct peer_facts *
 	       (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) && server->applier == THREAD_RUNNING;
 }
 
-/* The one place that gives a data directory away: only that of a closed replica, and only while nobody else works on it. */
+/* The one place that gives a data directory away: only while nobody else works on it. */
 static struct verdict provision(const struct facts *facts, const struct peer_facts *primary, const char *why)
 {
-	if (facts->local_role != ROLE_REPLICA || facts->server.writable != TRI_NO)
-		return verdict_done(OCF_DEGRADED, "not filled from %s: whether this node is a closed replica is not known", primary->name);
 	if (facts->worker == TRI_UNKNOWN && facts->detached != TRI_YES)
 		return verdict_done(OCF_DEGRADED, "not filled from %s: whether a worker is at it already is not known", primary->name);
 	if (facts->worker == TRI_YES)
@@ -94,6 +92,8 @@ static struct verdict decide_attach(const struct facts *facts, const struct peer
 struct verdict decide_follow(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
+	if (facts->local_role != ROLE_REPLICA || server->writable != TRI_NO)
+		return verdict_done(OCF_DEGRADED, "follows nobody: it is not known to be a closed replica");
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	const struct peer_facts *primary = facts_primary(facts);

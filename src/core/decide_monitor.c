@@ -55,7 +55,7 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_done(OCF_DEGRADED, "the server is being brought back");
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_done(OCF_DEGRADED, "whether clients can write is not known");
-	if (facts->local_role == ROLE_UNKNOWN)
+	if (facts->local_role != ROLE_REPLICA)
 		return verdict_done(OCF_ERR_GENERIC, "its role is not known: the file that says it cannot be read");
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "a replica must not be writable: somebody has switched read_only off");

@@ -55,7 +55,7 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	if (other && other->epoch >= facts->promised)
 		return verdict_done(OCF_ERR_GENERIC, "%s says that it is the primary", other->name);
 	/* What others have reported counts only for the round in which this node has promised: an earlier one's reports look the same. */
-	if (facts->round_begun != TRI_YES)
+	if (facts->round_begun != TRI_YES || facts->promised == 0)
 		return verdict_done(OCF_ERR_GENERIC, "no election has run for this promotion: the notification before it did not reach this node");
 	return check_reports(config, facts, only_one);
 }
@@ -131,7 +131,9 @@ static struct verdict decide_promote_up(const struct config *config, const struc
 	}
 	if (facts->worker != TRI_NO)
 		return verdict_done(OCF_ERR_GENERIC, "the server is being brought back");
-	if (server->user_data == TRI_UNKNOWN && server->executed && gtid_set_empty(server->executed))
+	if (!server->executed)
+		return verdict_step(STEP_WAIT, "its own position is not known");
+	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);
 	struct verdict v = check_cluster(config, facts, only_one);
 	if (v.step == STEP_NONE)

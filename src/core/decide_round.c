@@ -139,11 +139,13 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 							 verdict_step(STEP_WAIT, "the server does not answer");
 	if (server->writable != TRI_NO || facts->local_role == ROLE_PRIMARY)
 		return verdict_done(OCF_SUCCESS, "has no report: it is the primary itself");
+	if (facts->local_role != ROLE_REPLICA)
+		return verdict_done(OCF_SUCCESS, "has no report: the file that says what it has promised cannot be read");
 	if (server->has_source == TRI_YES && server->receiver != THREAD_STOPPED && facts->round_begun != TRI_YES)
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
-	if (facts->round_begun != TRI_YES || epoch_seen(facts) > facts->promised)
+	if (facts->round_begun != TRI_YES || facts->promised == 0 || epoch_seen(facts) > facts->promised)
 		return decide_promise(facts, candidate);
 	if (facts->reported == TRI_UNKNOWN)
 		return verdict_target(STEP_REPORT, candidate, "%s", "");

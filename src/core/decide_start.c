@@ -46,12 +46,17 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 	const struct server_facts *server = &facts->server;
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_step(STEP_WAIT, "whether clients can write is not known");
+	/* It runs already, and was the primary: its commits are not released by switching semi-sync off. */
+	if (server->waiting > 0)
+		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement, and it starts unpromoted", (unsigned long long)server->waiting);
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "it starts unpromoted");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "it starts unpromoted");
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_REPLICA, "%s", "");
+	if (server->source_on == TRI_YES && server->waiting_known != TRI_YES)
+		return verdict_step(STEP_WAIT, "whether commits wait is not known");
 	if (server->source_on == TRI_YES)
 		return verdict_step(STEP_SEMISYNC_SOURCE_OFF, "%s", "");
 	if (!facts_lone(config) && server->replica_on != TRI_YES)

@@ -265,10 +265,10 @@ int facts_parse(const char *line, enum gtid_flavour flavour, struct facts *ret, 
 struct gtid_set *server_held(const struct server_facts *server)
 {
 	/* A server with a source may hold what cannot be seen: less than all must not be taken for all. */
-	if (!server->received && server->has_source != TRI_NO)
+	if (server->has_source == TRI_UNKNOWN || (server->has_source == TRI_YES && !server->received))
 		return NULL;
 	struct gtid_set *held = gtid_set_copy(server->executed);
-	if (held && server->received)
+	if (held && server->has_source == TRI_YES)
 		gtid_set_add(held, server->received);
 	return held;
 }
