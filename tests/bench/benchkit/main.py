@@ -76,7 +76,7 @@ class Run:
 
     def trials(self, fault):
         outcomes = []
-        for number in range(self.options.runs):
+        for number in range(self.options.shell_runs if self.contestant.is_shell else self.options.runs):
             try:
                 self.require()
                 outcome = trial.run(self.lab, self.contestant, fault)
@@ -84,7 +84,7 @@ class Run:
                 outcome = trial.Outcome(trouble=str(trouble))
             self.ready = outcome.clean
             outcomes.append(outcome)
-            lengths, lost, back, roles = report.each_run([outcome])
+            lengths, lost, back, roles = report.each_run([outcome], self.contestant.database)
             self.say(f"{fault}, run {number + 1}: outage {lengths} s, lost {lost}, old primary in sync after {back} s, {roles}"
                      + (f" ({outcome.trouble})" if outcome.trouble else ""))
             if self.options.logs:
@@ -173,6 +173,7 @@ def parse_options():
     parser.add_argument("--agents", type=choice(every), default=every, help=f"of {','.join(every)}")
     parser.add_argument("--faults", type=choice(list(trial.FAULTS)), help=f"of {','.join(trial.FAULTS)}")
     parser.add_argument("--runs", type=int, help="of each fault with each agent (3)")
+    parser.add_argument("--shell-runs", type=int, help="the same for the shell agents, which take minutes (as --runs)")
     parser.add_argument("--calls", type=int, default=30, help="of each monitor, after a warm-up (30)")
     parser.add_argument("--quick", action="store_true", help="1 run of a few faults, none of them with the shell agents")
     parser.add_argument("--environment", action="store_true", help="print the environment in which the monitors were called")
@@ -181,6 +182,7 @@ def parse_options():
     parser.add_argument("--logs", help="a directory for all nodes' logs after each trial")
     options = parser.parse_args()
     options.runs = options.runs or (1 if options.quick else 3)
+    options.shell_runs = options.shell_runs or options.runs
     options.faults = options.faults or (QUICK_FAULTS if options.quick else list(trial.FAULTS))
     return options
 

@@ -55,20 +55,20 @@ def monitor_table(results):
 def outage_table(results):
     rows = []
     for fault, meaning in MEANING.items():
-        ours = median(results.get("systole", {}).get(fault) or [])
+        ours = median(results.get("systole", {}).get(fault))
         for name, found in results.items():
             outcomes = found.get(fault)
             if outcomes:
                 rows.append([meaning, name, seconds(median(outcomes)), ratio(median(outcomes), ours) if name != "systole" else "1",
-                             *each_run(outcomes)])
+                             *each_run(outcomes, database=name != "floor")])
     return table(["fault", "agent", "outage s", "x", "each run", "lost", "old primary in sync after s", "roles"], rows)
 
 
-def each_run(outcomes):
+def each_run(outcomes, database=True):
     def listed(texts):
         return " / ".join(texts)
     return (listed("+".join(f"{length:.2f}" for length in outcome.outages) if outcome.over else ">70" for outcome in outcomes),
-            listed("?" if outcome.lost is None else str(outcome.lost) for outcome in outcomes),
+            listed("-" if not database else "?" if outcome.lost is None else str(outcome.lost) for outcome in outcomes),
             listed("NO" if outcome.back_s is None else f"{outcome.back_s:.1f}" for outcome in outcomes),
             listed(outcome.roles for outcome in outcomes))
 
