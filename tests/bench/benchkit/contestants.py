@@ -83,13 +83,13 @@ def contestants(flavour, node_names):
     return {one.name: one for one in every}
 
 
-def start(lab, contestant):
+def start(lab, contestant, properties):
     """From a lab whose nodes are up to a serving cluster with the application's table; LabError when it does not get there."""
     if contestant.prepared:
         with concurrent.futures.ThreadPoolExecutor(len(lab.nodes)) as pool:
             for done in [pool.submit(initialise, node) for node in lab.nodes]:
                 done.result()
-    lab.configure(contestant.spec)
+    lab.configure(contestant.spec, properties)
     lab.wait_settled(SETTLE, failures_ok=True)
     if contestant.database and not contestant.prepared:
         lab.set_up_application()

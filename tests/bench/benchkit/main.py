@@ -53,7 +53,7 @@ class Run:
         self.lab.down()
         self.lab.up(server=SERVER, nodes=NODES, token=TOKEN)
         started = time.monotonic()
-        contestants.start(self.lab, self.contestant)
+        contestants.start(self.lab, self.contestant, self.options.property)
         self.say(f"serves {time.monotonic() - started:.1f} s after its configuration")
         self.ready = True
 
@@ -86,7 +86,7 @@ class Run:
             outcomes.append(outcome)
             lengths, lost, back, roles = report.each_run([outcome], self.contestant.database)
             self.say(f"{fault}, run {number + 1}: outage {lengths} s, lost {lost}, old primary in sync after {back} s, {roles}"
-                     + (f" ({outcome.trouble})" if outcome.trouble else ""))
+                     + (f" ({outcome.trouble})" if outcome.trouble else "") + (" (throttled)" if outcome.throttled else ""))
             if self.options.logs:
                 self.collect(f"{self.contestant.name}-{fault}-{number + 1}")
         return outcomes
@@ -128,7 +128,7 @@ def head():
 
 
 def print_report(options, results):
-    print(f"\n{head()}\n")
+    print(f"\n{head()}{''.join(f', {name}={value}' for name, value in options.property.items())}\n")
     if any(found.get("monitor") for found in results.values()):
         print(f"One monitor: medians of {options.calls} calls; forked, execs, threads and memory from as many traced calls "
               f"(ptrace); x: times Systole's\n\n{report.monitor_table(results)}\n")
@@ -138,6 +138,10 @@ def print_report(options, results):
               f"a+b: two outages (over {trial.OUTAGE} s each), their sum counts; x: times Systole's; NO: not within "
               f"{trial.BOUND:.0f} s, or its rows differ\n"
               f"Floor: ocf:pacemaker:Stateful, for 'mysqld killed' its state file removed\n\n{report.outage_table(results)}\n")
+    trials = [outcome for found in results.values() for fault in trial.FAULTS for outcome in found.get(fault, [])]
+    throttled = sum(outcome.throttled for outcome in trials)
+    if throttled:
+        print(f"In {throttled} of {len(trials)} trials Pacemaker ran one action at a time because of the machine's load\n")
     bars = report.bars(results)
     print("\n".join(report.bar_lines(bars)))
     missed = sum(not bar.met for bar in bars)
@@ -166,6 +170,13 @@ def choice(every):
     return parse
 
 
+def pair(text):
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"NAME=VALUE, not {text!r}")
+    return name, value
+
+
 def parse_options():
     every = ["systole", *SHELL_AGENTS, "floor"]
     parser = argparse.ArgumentParser(prog="compare", description=__doc__)
@@ -178,10 +189,13 @@ def parse_options():
     parser.add_argument("--quick", action="store_true", help="1 run of a few faults, none of them with the shell agents")
     parser.add_argument("--environment", action="store_true", help="print the environment in which the monitors were called")
     parser.add_argument("--name", default="bench", help="of the lab (bench)")
+    parser.add_argument("--property", type=pair, action="append", default=[], metavar="NAME=VALUE",
+                        help="of the cluster, for all agents: load-threshold=0%% lets a busy machine measure as an idle one does")
     parser.add_argument("--keep", action="store_true", help="leave the last lab up")
     parser.add_argument("--logs", help="a directory for all nodes' logs after each trial")
     options = parser.parse_args()
     options.runs = options.runs or (1 if options.quick else 3)
+    options.property = dict(options.property)
     options.shell_runs = options.shell_runs or options.runs
     options.faults = options.faults or (QUICK_FAULTS if options.quick else list(trial.FAULTS))
     return options

@@ -1,5 +1,6 @@
 """One fault under load: how long the client could not write, what was lost, and when the old primary was a working replica again."""
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Outcome:
     back_s: float | None = None                     # the old primary is in sync again, by itself
     roles: str = ""
     trouble: str = ""
+    throttled: bool = False                         # Pacemaker held actions back because of the machine's load
     clean: bool = False                             # the next trial can go on with this cluster
 
     @property
@@ -74,6 +76,7 @@ def run(lab, contestant, fault):
         end = time.monotonic()
     finally:
         log = client.stop()
+    outcome.throttled = is_throttled(lab)
     judge(lab, contestant, primary, log, at, end, outcome)
     return outcome
 
@@ -128,6 +131,15 @@ def is_back(lab, contestant, primary, client, witness):
     if not result.ok or len(words) != 4 or words[0] != "1":
         return False
     return words[2] == "ON" or words[3] == "0" and lab.primary() == primary
+
+
+def is_throttled(lab):
+    """True when a node has told the others of so high a load that one action at a time is run in the whole cluster."""
+    for node in lab.nodes:
+        modes = re.findall(r"New throttle mode: (\w+)", read_text(node.upper + "/var/log/pacemaker/pacemaker.log", ""))
+        if modes and modes[-1] in ("high", "extreme"):
+            return True
+    return False
 
 
 def judge(lab, contestant, primary, log, at, end, outcome):
