@@ -120,8 +120,9 @@ enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, stru
 	if (ctx->sql)
 		return SQL_OK;
 	enum sql_outcome outcome = sql_open(&target, deadline_ms, &ctx->sql, err);
-	/* A new data directory has no account but root yet, which the unix socket lets in. */
-	if (outcome == SQL_DENIED && account->user) {
+	/* A new data directory has no account but root yet, which the unix socket lets in. MySQL denies an account that it does not have in the
+	 * middle of the conversation: what arrives then may be a broken connection. */
+	if ((outcome == SQL_DENIED || outcome == SQL_UNKNOWN) && account->user && clock_left_ms(deadline_ms) > 0) {
 		struct error ignored;
 		target.user = "root";
 		target.password = NULL;

@@ -232,6 +232,7 @@ static void observe_server(struct context *ctx, unsigned int look, struct server
 		outcome = observe_variables(ctx, server);
 	server->state = state_of_outcome(ctx, outcome, &before, since_ms);
 	if (outcome != SQL_OK) {
+		log_trace("no answer: %s", ctx->last.sentence);
 		context_disconnect(ctx);
 		return;
 	}
