@@ -205,7 +205,7 @@ static int root_secure(struct context *ctx, struct error *err)
 	if (!dialect_statement(ctx->dialect, STATEMENT_SECURE_ROOT))
 		return file_remove(marker, err);
 	if (context_run(ctx, ctx->sql, STATEMENT_NO_BINLOG, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_SECURE_ROOT, err, NULL) != SQL_OK)
+	    context_run(ctx, ctx->sql, STATEMENT_SECURE_ROOT, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_CLOSE_WRITES, err, NULL) != SQL_OK)
 		return -1;
 	context_disconnect(ctx);
 	return file_remove(marker, err);
