@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/str.h"
 
 /* Sessions that are nobody's client: replication's own threads, the event scheduler, and we. */
@@ -191,6 +192,15 @@ const char *dialect_statement(const struct dialect *dialect, enum statement stat
 	return NULL;
 }
 
+static bool number_read(const char **text, unsigned int *ret_number)
+{
+	uint64_t number;
+	if (!parse_digits(text, &number) || number > 9999)
+		return false;
+	*ret_number = (unsigned int)number;
+	return true;
+}
+
 bool server_version_parse(const char *text, struct server_version *ret)
 {
 	struct server_version v = { 0 };
@@ -200,7 +210,7 @@ bool server_version_parse(const char *text, struct server_version *ret)
 	/* MariaDB before 11 puts 5.5.5- in front on the wire, for old replicas. */
 	if (str_starts(text, "5.5.5-"))
 		text += 6;
-	if (sscanf(text, "%4u.%4u.%4u", &v.major, &v.minor, &v.patch) != 3)
+	if (!number_read(&text, &v.major) || *text++ != '.' || !number_read(&text, &v.minor) || *text++ != '.' || !number_read(&text, &v.patch))
 		return false;
 	v.flavour = strstr(text, "MariaDB") ? GTID_FLAVOUR_MARIADB : GTID_FLAVOUR_MYSQL;
 	*ret = v;

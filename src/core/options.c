@@ -92,9 +92,10 @@ static void option_add(struct user_options *list, const char *text, size_t n)
 	char *value = name_length < n ? str_ndup(text + name_length + 1, n - name_length - 1) : str_dup("1");
 	if (str_starts(name, "loose_"))
 		memmove(name, name + 6, strlen(name) - 5);
-	bool skipped = str_starts(name, "skip_") && row_find(name + 5) && !row_find(name);
-	if (skipped) {
-		memmove(name, name + 5, strlen(name) - 4);
+	/* The servers take --skip-NAME and --disable-NAME for NAME=0. */
+	size_t prefix = str_starts(name, "skip_") ? 5 : str_starts(name, "disable_") ? 8 : 0;
+	if (prefix && row_find(name + prefix) && !row_find(name)) {
+		memmove(name, name + prefix, strlen(name) - prefix + 1);
 		str_set(&value, "0");
 	}
 	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));

@@ -1,0 +1,257 @@
+#include "core/config.h"
+#include "unit.h"
+
+#define USUAL                                                                                                              \
+	"OCF_RESOURCE_INSTANCE=db:1", "OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_on_node_uuid=2",           \
+	    "OCF_RESKEY_CRM_meta_clone_max=3", "OCF_RESKEY_CRM_meta_notify=true", "OCF_RESKEY_credentials=/etc/systole/c"
+
+static struct config loaded(const char *const *env)
+{
+	struct config config;
+	struct error err;
+
+	if (config_load((char *const *)env, &config, &err))
+		fail_msg("%s", err.sentence);
+	return config;
+}
+
+static void assert_refused(const char *assignment, enum ocf_code code, const char *part)
+{
+	const char *env[] = {assignment, USUAL, NULL};
+	struct config config;
+	struct error err;
+
+	if (config_load((char *const *)env, &config, &err) == 0)
+		fail_msg("taken: %s", assignment);
+	if (err.code != code || !strstr(err.sentence, part))
+		fail_msg("%s: %s %s", assignment, ocf_code_name(err.code), err.sentence);
+}
+
+TEST(without_any_parameter_everything_has_its_default)
+{
+	const char *env[] = {NULL};
+	struct config config = loaded(env);
+
+	assert_string_equal(config.datadir, "/var/lib/mysql");
+	assert_string_equal(config.user, "mysql");
+	assert_string_equal(config.socket, "/run/mysqld/mysqld.sock");
+	assert_int_equal(config.port, 3306);
+	assert_int_equal(config.durability, DURABILITY_MAJORITY);
+	assert_int_equal(config.provision, PROVISION_AUTO);
+	assert_int_equal(config.max_lag_ms, 60000);
+	assert_false(config.tls);
+	assert_null(config.credentials);
+	assert_null(config.replication_address);
+	assert_string_equal(config.instance.resource, "default");
+	assert_false(config.instance.clustered);
+	assert_int_equal(config.instance.clone_max, 1);
+	config_clear(&config);
+}
+
+TEST(the_parameters_of_a_cluster_are_read)
+{
+	const char *env[] = {USUAL,
+		       "OCF_RESKEY_durability=async",
+		       "OCF_RESKEY_provision=manual",
+		       "OCF_RESKEY_port=3307",
+		       "OCF_RESKEY_max_lag=500ms",
+		       "OCF_RESKEY_tls=on",
+		       "OCF_RESKEY_datadir=",
+		       "OCF_RESKEY_promoted_sysvars= innodb_io_capacity=2000 ;; sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE' ;",
+		       "OCF_RESKEY_CRM_meta_interval=5000",
+		       "OCF_RESKEY_CRM_meta_timeout=20000",
+		       "OCF_RESKEY_CRM_meta_notify_type=pre",
+		       "OCF_RESKEY_CRM_meta_notify_operation=promote",
+		       "OCF_RESKEY_CRM_meta_notify_promote_uname= node2 ",
+		       "OCF_RESKEY_CRM_meta_notify_active_uname=node1 node2 node3",
+		       NULL};
+	struct config config = loaded(env);
+
+	assert_int_equal(config.durability, DURABILITY_ASYNC);
+	assert_int_equal(config.provision, PROVISION_MANUAL);
+	assert_int_equal(config.port, 3307);
+	assert_int_equal(config.max_lag_ms, 500);
+	assert_true(config.tls);
+	assert_string_equal(config.datadir, "/var/lib/mysql");
+	assert_int_equal(config.promoted_sysvars.count, 2);
+	assert_string_equal(config.promoted_sysvars.items[0].name, "innodb_io_capacity");
+	assert_string_equal(config.promoted_sysvars.items[0].value, "2000");
+	assert_string_equal(config.promoted_sysvars.items[1].value, "'STRICT_TRANS_TABLES,NO_ZERO_DATE'");
+	assert_string_equal(config.instance.resource, "db");
+	assert_string_equal(config.instance.node, "node1");
+	assert_int_equal(config.instance.node_id, 2);
+	assert_int_equal(config.instance.clone_max, 3);
+	assert_int_equal(config.instance.interval_ms, 5000);
+	assert_string_equal(config.instance.notify_promote, "node2");
+	config_clear(&config);
+}
+
+TEST(two_nodes_to_promote_are_no_candidate)
+{
+	const char *env[] = {USUAL, "OCF_RESKEY_CRM_meta_notify_promote_uname=node2 node3", NULL};
+	struct config config = loaded(env);
+
+	assert_null(config.instance.notify_promote);
+	config_clear(&config);
+}
+
+TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_right)
+{
+	assert_refused("OCF_RESKEY_port=0", OCF_ERR_CONFIGURED, "parameter port: \"0\" is not valid: a port from 1 to 65535");
+	assert_refused("OCF_RESKEY_port=65536", OCF_ERR_CONFIGURED, "port");
+	assert_refused("OCF_RESKEY_port=3306 ", OCF_ERR_CONFIGURED, "port");
+	assert_refused("OCF_RESKEY_datadir=var/lib/mysql", OCF_ERR_CONFIGURED, "an absolute path");
+	assert_refused("OCF_RESKEY_datadir=/var/../etc", OCF_ERR_CONFIGURED, "datadir");
+	assert_refused("OCF_RESKEY_durability=most", OCF_ERR_CONFIGURED, "one of these is wanted: majority async");
+	assert_refused("OCF_RESKEY_durability=majority async", OCF_ERR_CONFIGURED, "durability");
+	assert_refused("OCF_RESKEY_provision=AUTO", OCF_ERR_CONFIGURED, "auto manual");
+	assert_refused("OCF_RESKEY_tls=maybe", OCF_ERR_CONFIGURED, "true or false");
+	assert_refused("OCF_RESKEY_max_lag=soon", OCF_ERR_CONFIGURED, "a time such as");
+	assert_refused("OCF_RESKEY_user=my\nsql", OCF_ERR_CONFIGURED, "control characters");
+}
+
+TEST(variables_are_checked_when_they_are_read)
+{
+	assert_refused("OCF_RESKEY_promoted_sysvars=max_connections", OCF_ERR_CONFIGURED, "write name=value");
+	assert_refused("OCF_RESKEY_promoted_sysvars==1", OCF_ERR_CONFIGURED, "write name=value");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a-b=1", OCF_ERR_CONFIGURED, "write name=value");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a=", OCF_ERR_CONFIGURED, "a number, a word, or text in single quotes");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a='b", OCF_ERR_CONFIGURED, "single quotes");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a='b'c'", OCF_ERR_CONFIGURED, "single quotes");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a='\\'", OCF_ERR_CONFIGURED, "single quotes");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a=1 -- x", OCF_ERR_CONFIGURED, "single quotes");
+	assert_refused("OCF_RESKEY_promoted_sysvars=a=(SELECT 1)", OCF_ERR_CONFIGURED, "single quotes");
+	assert_refused("OCF_RESKEY_unpromoted_sysvars=read_only=OFF", OCF_ERR_CONFIGURED, "managed by the resource agent");
+	assert_refused("OCF_RESKEY_unpromoted_sysvars=max_connections=9;rpl_semi_sync_slave_enabled=0", OCF_ERR_CONFIGURED, "managed");
+}
+
+TEST(a_clone_needs_notifications_and_credentials)
+{
+	const char *silent[] = {"OCF_RESKEY_CRM_meta_on_node=a", "OCF_RESKEY_CRM_meta_clone_max=3", "OCF_RESKEY_credentials=/c", NULL};
+	const char *bare[] = {"OCF_RESKEY_CRM_meta_on_node=a", "OCF_RESKEY_CRM_meta_clone_max=3", "OCF_RESKEY_CRM_meta_notify=true", NULL};
+	struct config config;
+	struct error err;
+
+	assert_int_equal(config_load((char *const *)silent, &config, &err), -1);
+	assert_non_null(strstr(err.sentence, "notify=true"));
+	assert_int_equal(config_load((char *const *)bare, &config, &err), -1);
+	assert_non_null(strstr(err.sentence, "credentials"));
+}
+
+TEST(the_name_of_a_resource_or_a_node_is_no_path)
+{
+	assert_refused("OCF_RESOURCE_INSTANCE=../db", OCF_ERR_ARGS, "not a resource name");
+	assert_refused("OCF_RESOURCE_INSTANCE=.db", OCF_ERR_ARGS, "not a resource name");
+	assert_refused("OCF_RESOURCE_INSTANCE=:1", OCF_ERR_ARGS, "not a resource name");
+	assert_refused("OCF_RESKEY_CRM_meta_on_node=a b", OCF_ERR_ARGS, "not a node name");
+	assert_refused("OCF_RESKEY_CRM_meta_on_node=a=b", OCF_ERR_ARGS, "not a node name");
+}
+
+TEST(k_and_the_sets_that_a_promotion_needs_overlap)
+{
+	static const struct {
+		uint64_t n, k, needed, k_of_one, needed_of_one, needed_async;
+	} rows[] = {
+	    {1, 0, 1, 0, 1, 1}, {2, 1, 1, 1, 1, 1}, {3, 1, 2, 1, 2, 2}, {4, 2, 2, 1, 3, 3}, {5, 2, 3, 1, 4, 3}, {7, 3, 4, 1, 6, 4},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct config config = {.durability = DURABILITY_MAJORITY, .instance = {.clone_max = rows[i].n}};
+
+		assert_int_equal(config_acknowledgers(&config, false), rows[i].k);
+		assert_int_equal(config_reports_needed(&config, false), rows[i].needed);
+		assert_int_equal(config_acknowledgers(&config, true), rows[i].k_of_one);
+		assert_int_equal(config_reports_needed(&config, true), rows[i].needed_of_one);
+		/* k + 1 nodes have what was acknowledged, so one of those that report has it. */
+		assert_true(rows[i].k + 1 + rows[i].needed > rows[i].n);
+		assert_true(rows[i].k_of_one + 1 + rows[i].needed_of_one > rows[i].n);
+		config.durability = DURABILITY_ASYNC;
+		assert_int_equal(config_acknowledgers(&config, false), 0);
+		assert_int_equal(config_reports_needed(&config, false), rows[i].needed_async);
+	}
+}
+
+TEST(every_parameter_is_described_and_its_default_is_valid)
+{
+	for (size_t i = 0; i < param_count; i++) {
+		const struct param *param = &param_table[i];
+		_cleanup_free_ char *assignment = str_printf("OCF_RESKEY_%s=%s", param->name, param->fallback);
+		const char *env[] = {assignment, NULL};
+		struct config config = loaded(env);
+
+		assert_false(str_empty(param->shortdesc) || str_empty(param->longdesc));
+		assert_true((param->type == PARAM_CHOICE) == (param->choices != NULL));
+		config_clear(&config);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(param->name, param_table[j].name);
+	}
+}
+
+static struct credentials parsed(const char *text)
+{
+	struct credentials c;
+	struct error err;
+
+	if (credentials_parse("/c", text, &c, &err))
+		fail_msg("%s", err.sentence);
+	return c;
+}
+
+static void assert_credentials_refused(const char *text, const char *part)
+{
+	struct credentials c;
+	struct error err;
+
+	if (credentials_parse("/c", text, &c, &err) == 0)
+		fail_msg("taken: %s", text);
+	if (!strstr(err.sentence, part) || strstr(err.sentence, "geheim"))
+		fail_msg("%s", err.sentence);
+	assert_int_equal(err.code, OCF_ERR_ARGS);
+}
+
+TEST(accounts_are_read_as_an_option_file_has_them)
+{
+	struct credentials c = parsed("# accounts\n\n[administration]\r\n user = root \n[replication]\nuser=repl\npassword = \" a=b#c'\"\n; end");
+
+	assert_string_equal(c.administration.user, "root");
+	assert_string_equal(c.administration.password, "");
+	assert_string_equal(c.replication.user, "repl");
+	assert_string_equal(c.replication.password, " a=b#c'");
+	credentials_clear(&c);
+	c = parsed("");
+	assert_null(c.administration.user);
+	assert_null(c.replication.user);
+	credentials_clear(&c);
+}
+
+TEST(a_wrong_credentials_file_is_refused_without_showing_what_is_in_it)
+{
+	assert_credentials_refused("user=geheim\n", "line 1");
+	assert_credentials_refused("[client]\nuser=geheim\n", "line 1: only the sections");
+	assert_credentials_refused("[replication]\nuser=repl\npassword geheim\n", "line 3: user= and password= are wanted");
+	assert_credentials_refused("[replication]\nuser=repl\nhost=geheim\n", "line 3");
+	assert_credentials_refused("[replication]\nuser=repl\npassword=x\npassword=geheim\n", "line 4");
+	assert_credentials_refused("[replication]\nuser=repl\n", "needs a password");
+	assert_credentials_refused("[replication]\npassword=geheim\n", "needs user=");
+	assert_credentials_refused("[replication]\nuser=re'pl\npassword=geheim\n", "needs user=");
+	assert_credentials_refused("[replication]\nuser=a23456789012345678901234567890123\npassword=geheim\n", "32 characters");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(without_any_parameter_everything_has_its_default),
+	    cmocka_unit_test(the_parameters_of_a_cluster_are_read),
+	    cmocka_unit_test(two_nodes_to_promote_are_no_candidate),
+	    cmocka_unit_test(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_right),
+	    cmocka_unit_test(variables_are_checked_when_they_are_read),
+	    cmocka_unit_test(a_clone_needs_notifications_and_credentials),
+	    cmocka_unit_test(the_name_of_a_resource_or_a_node_is_no_path),
+	    cmocka_unit_test(k_and_the_sets_that_a_promotion_needs_overlap),
+	    cmocka_unit_test(every_parameter_is_described_and_its_default_is_valid),
+	    cmocka_unit_test(accounts_are_read_as_an_option_file_has_them),
+	    cmocka_unit_test(a_wrong_credentials_file_is_refused_without_showing_what_is_in_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
