@@ -231,8 +231,12 @@ static const char *follow_law(enum decision decision, const struct verdict *v)
 	LAW(facts.peers_known == TRI_YES && source);
 	LAW(drained());
 	LAW(facts.server.writable != TRI_YES);
-	if (decision == ROUND)
+	/* The candidate fetches from whoever holds more, the others attach to the candidate: both in this very round. */
+	if (decision == ROUND || decision == PROMOTE) {
+		LAW(facts.round_begun == TRI_YES && source->report_epoch == facts.promised && facts.server.writable == TRI_NO);
+		LAW(gtid_set_contains(source->held, facts.server.executed));
 		return NULL;
+	}
 	LAW(source->role == ROLE_PRIMARY && source->epoch >= facts.promised);
 	LAW(source->asked == TRI_YES);
 	LAW(gtid_set_contains(source->position, facts.server.executed) || source->waiting > 0);
@@ -250,7 +254,7 @@ static bool step_is_of(enum decision decision, enum step step)
 		      1ul << STEP_KILL_SERVER,
 	    [STOP] = 1ul << STEP_KILL_WORKER | 1ul << STEP_KILL_SERVER | 1ul << STEP_SHUTDOWN,
 	    [PROMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
-			1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY | 1ul << STEP_SEMISYNC_SOURCE |
+			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY | 1ul << STEP_SEMISYNC_SOURCE |
 			1ul << STEP_OPEN_WRITES,
 	    [DEMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_KILL_SERVER | 1ul << STEP_KILL_SESSIONS | 1ul << STEP_FORGET_ROLE |
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
