@@ -71,6 +71,7 @@ struct peer_facts {
 	char *name;
 	enum role role;
 	uint64_t epoch; /* of its promotion, when it is the primary */
+	uint64_t promised; /* its highest promise, as of its last action outside of a round */
 	char *address;
 	uint64_t port;
 	uint64_t server_id;

@@ -7,42 +7,19 @@
 
 #include "base/str.h"
 
-static bool reported(const struct config *config, const struct facts *facts, const struct peer_facts *peer)
-{
-	return facts->promised && peer->report_epoch == facts->promised && str_equal(peer->report_candidate, config->instance.node) && peer->held;
-}
-
 /* PROTOCOL.md, rules 3 and 4: enough sets, and all of them within what this node holds. STEP_NONE: it may be promoted. */
 static struct verdict check_reports(const struct config *config, const struct facts *facts, bool only_one)
 {
 	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
 	if (!held)
 		return verdict_step(STEP_WAIT, "its own position is not known");
-	uint64_t count = 1;
 	/* A server without any transaction may only be the first of all: everybody must have said that there is nothing else. */
-	bool empty = gtid_set_empty(held);
-	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, only_one);
-	for (size_t i = 0; i < facts->peer_count; i++) {
-		const struct peer_facts *peer = &facts->peers[i];
-		if (facts->promised < peer->report_epoch)
-			return verdict_done(OCF_ERR_GENERIC, "%s takes part in a later election", peer->name);
-		if (!reported(config, facts, peer))
-			continue;
-		count++;
-		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
-		if (!missing || *missing)
-			return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks", peer->name, missing ? missing : "an unknown position");
-		if (empty && peer->data != TRI_NO)
-			return verdict_done(OCF_ERR_GENERIC,
-					    facts->server.user_data == TRI_YES ?
-						    "this node has schemas but no GTID and %s may have data too: they cannot be compared" :
-						    "this node is empty and %s may have data",
-					    peer->name);
-	}
-	if (count < needed)
+	uint64_t count = 0, needed = gtid_set_empty(held) ? config->instance.clone_max : config_reports_needed(config, only_one);
+	struct verdict reach = decide_reach(config, facts, held, &count);
+	if (reach.step == STEP_NONE && count < needed)
 		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu", (unsigned long long)count,
 				    (unsigned long long)needed, (unsigned long long)facts->promised);
-	return (struct verdict){ 0 };
+	return reach;
 }
 
 static struct verdict check_cluster(const struct config *config, const struct facts *facts, bool only_one)
@@ -57,6 +34,9 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	/* What others have reported counts only for the round in which this node has promised: an earlier one's reports look the same. */
 	if (facts->round_begun != TRI_YES || facts->promised == 0)
 		return verdict_done(OCF_ERR_GENERIC, "no election has run for this promotion: the notification before it did not reach this node");
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (facts->peers[i].report_epoch > facts->promised)
+			return verdict_done(OCF_ERR_GENERIC, "%s takes part in a later election", facts->peers[i].name);
 	return check_reports(config, facts, only_one);
 }
 

@@ -1,5 +1,6 @@
 /* The round in pre-promote (PROTOCOL.md, rules 2 to 6): every survivor stops receiving, promises, reports; the candidate reaches the best
- * and applies everything; the others attach to it, before anything is opened. A refusal here moves scores; it never fails an action. */
+ * and applies everything; the others attach to it, before anything is opened. A busy Pacemaker runs the notifications one after the other
+ * (its load limit), so each waits for the others only a moment: what could not be done here, promote does, and the others attach after it. */
 #include "core/decide.h"
 
 #include <stdlib.h>
@@ -20,26 +21,41 @@ static bool name_in_list(const char *list, const char *name)
 	return false;
 }
 
-static uint64_t epoch_seen(const struct facts *facts)
+/* What was promised before this round. Every node sees the same, so all that begin a round choose the same next epoch. */
+static uint64_t epoch_before(const struct facts *facts)
 {
-	uint64_t highest = 0;
+	uint64_t highest = facts->promised;
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
-		if (peer->report_epoch > highest)
-			highest = peer->report_epoch;
+		if (peer->promised > highest)
+			highest = peer->promised;
 		if (peer->role == ROLE_PRIMARY && peer->epoch > highest)
 			highest = peer->epoch;
 	}
 	return highest;
 }
 
-/* A node that sees a higher epoch joins it; one that knows the highest begins the next. So all that begin at once meet in one. */
-static struct verdict decide_promise(const struct facts *facts, const char *candidate)
+/* The highest epoch of this candidate's present round. A report that its node had promised before the round is an old one. */
+static uint64_t epoch_of_round(const struct facts *facts, const char *candidate)
 {
-	uint64_t seen = epoch_seen(facts);
-	struct verdict v = verdict_target(STEP_PROMISE, candidate, "%s", "");
-	v.number = seen > facts->promised ? seen : facts->promised + 1;
-	return v;
+	uint64_t highest = 0;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		if (peer->report_epoch > peer->promised && str_equal(peer->report_candidate, candidate) && peer->report_epoch > highest)
+			highest = peer->report_epoch;
+	}
+	return highest;
+}
+
+/* 0: the promise stands. */
+static uint64_t epoch_to_promise(const struct facts *facts, const char *candidate)
+{
+	uint64_t before = epoch_before(facts), round = epoch_of_round(facts, candidate);
+	if (facts->round_begun != TRI_YES)
+		return round > before ? round : before + 1;
+	if (facts->promised == 0)
+		return 1;
+	return round > facts->promised ? round : before > facts->promised ? before + 1 : 0;
 }
 
 static bool reports_here(const struct facts *facts, const struct peer_facts *peer, const char *candidate)
@@ -47,54 +63,33 @@ static bool reports_here(const struct facts *facts, const struct peer_facts *pee
 	return peer->report_epoch == facts->promised && str_equal(peer->report_candidate, candidate) && peer->held;
 }
 
-/* Only a candidate that has applied what it received may change its source: its relay log may be one of the copies that count. */
-static struct verdict decide_fetch(const struct server_facts *server, const struct peer_facts *peer)
+static bool reports_are_missing(const struct config *config, const struct facts *facts, const char *self)
 {
-	if (server->receiver != THREAD_STOPPED && str_equal(server->source_host, peer->address) && server->source_port == peer->port)
-		return verdict_step(STEP_WAIT, "fetches what %s holds", peer->name);
-	if (server_drained(server) == TRI_YES)
-		return verdict_target(STEP_FOLLOW, peer->name, "%s holds more: fetched before the promotion", peer->name);
-	if (server->applier_error)
-		return verdict_done(OCF_SUCCESS, "broken: replication stopped: %.300s", server->applier_error);
-	if (server->receiver != THREAD_STOPPED)
-		return verdict_step(STEP_STOP_RECEIVER, "receives from another than %s, which holds more", peer->name);
-	if (server->applier == THREAD_STOPPED)
-		return verdict_step(STEP_START_APPLIER, "applies what it has received, before it fetches from %s", peer->name);
-	return verdict_step(STEP_WAIT, "applies what it has received, before it fetches from %s", peer->name);
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		if (peer->role == ROLE_REPLICA && !reports_here(facts, peer, self) && name_in_list(config->instance.notify_active, peer->name))
+			return true;
+	}
+	return false;
 }
 
 static struct verdict decide_candidate(const struct config *config, const struct facts *facts, const char *self, const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
-	bool missing_reports = false;
-	for (size_t i = 0; i < facts->peer_count; i++) {
-		const struct peer_facts *peer = &facts->peers[i];
-		if (!reports_here(facts, peer, self)) {
-			missing_reports |= peer->role == ROLE_REPLICA && name_in_list(config->instance.notify_active, peer->name);
-			continue;
-		}
-		switch (gtid_set_compare(held, peer->held)) {
-		case GTID_EQUAL:
-		case GTID_AHEAD:
-			continue;
-		case GTID_BEHIND:
-			if (gtid_set_empty(held))
-				return verdict_done(OCF_SUCCESS, "this node is empty and %s has data: it must be promoted instead", peer->name);
-			return decide_fetch(server, peer);
-		case GTID_DIVERGED:
-		case GTID_RELATION_UNKNOWN:
-			break;
-		}
-		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
-		return verdict_done(OCF_SUCCESS, "diverged from %s, which has %.200s: not promoted", peer->name, missing ? missing : "an unknown position");
-	}
-	if (missing_reports && facts->patience_over != TRI_YES)
+	uint64_t count = 0;
+	struct verdict reach = decide_reach(config, facts, held, &count);
+	if (reach.step == STEP_DONE)
+		reach.code = OCF_SUCCESS; /* promote says no; the code of a notification counts for nothing */
+	if (reach.step != STEP_NONE)
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "%s", reach.reason) : reach;
+	if (facts->patience_over != TRI_YES && reports_are_missing(config, facts, self))
 		return verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (server->has_source == TRI_YES && server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (server_drained(server) != TRI_YES) {
-		if (server->applier_error)
-			return verdict_done(OCF_SUCCESS, "broken: replication stopped: %.300s", server->applier_error);
+		if (server->applier_error || facts->patience_over == TRI_YES)
+			return verdict_done(OCF_SUCCESS, "has not applied what it received%s%.300s", server->applier_error ? ": " : "",
+					    server->applier_error ? server->applier_error : "");
 		return server->applier == THREAD_STOPPED ? verdict_step(STEP_START_APPLIER, "%s", "") : verdict_step(STEP_WAIT, "applies what it has received");
 	}
 	if (facts->reported != TRI_YES)
@@ -145,8 +140,13 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
-	if (facts->round_begun != TRI_YES || facts->promised == 0 || epoch_seen(facts) > facts->promised)
-		return decide_promise(facts, candidate);
+	/* So that the others can tell a report of this round from an older one. */
+	if (facts->round_begun != TRI_YES && facts->published == TRI_NO)
+		return verdict_step(STEP_PUBLISH, "%s", "");
+	struct verdict promise = verdict_target(STEP_PROMISE, candidate, "%s", "");
+	promise.number = epoch_to_promise(facts, candidate);
+	if (promise.number)
+		return promise;
 	if (facts->reported == TRI_UNKNOWN)
 		return verdict_target(STEP_REPORT, candidate, "%s", "");
 	return str_equal(self, candidate) ? decide_candidate(config, facts, self, held) : decide_voter(facts, candidate, held);

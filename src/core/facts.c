@@ -102,6 +102,7 @@ static const struct fact_row own_rows[] = {
 static const struct fact_row peer_rows[] = {
 	{ "role", FACT_NAMES, PEER(role), role_names },
 	{ "epoch", FACT_NUMBER, PEER(epoch), NULL },
+	{ "promised", FACT_NUMBER, PEER(promised), NULL },
 	{ "address", FACT_TEXT, PEER(address), NULL },
 	{ "port", FACT_NUMBER, PEER(port), NULL },
 	{ "server_id", FACT_NUMBER, PEER(server_id), NULL },

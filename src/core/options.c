@@ -61,7 +61,8 @@ static const struct option_row *row_find(const char *name)
 
 bool option_is_owned(const char *name)
 {
-	const struct option_row *row = row_find(name);
+	const char *dot = strrchr(name, '.');
+	const struct option_row *row = row_find(dot ? dot + 1 : name);
 	return row && row->kind != OPTION_GIVEN;
 }
 

@@ -117,6 +117,8 @@ static struct verdict promote(struct context *ctx)
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
 	ctx->reads_round = true;
+	/* The others attach in their notification after this, at the latest. */
+	ctx->patience_ms = clock_now_ms() + 1000;
 	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER, NULL);
 	(void)file_remove(ctx->round_file, &err);
 	return verdict;
@@ -139,10 +141,9 @@ static struct verdict demote(struct context *ctx)
 
 static struct verdict notify_round(struct context *ctx)
 {
-	struct facts facts = { 0 };
-	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER, &facts);
-	facts_clear(&facts);
-	return verdict;
+	/* For the others' part. MariaDB's receivers need a second to stop when their source is dead. */
+	ctx->patience_ms = clock_now_ms() + 1500;
+	return run_loop(ctx, decide_round, LOOK_SERVER, NULL);
 }
 
 /* After a promotion elsewhere; what cannot be done in time is the monitor's. */

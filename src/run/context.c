@@ -277,7 +277,7 @@ int context_find_dialect(struct context *ctx, struct error *err)
 	if (ctx->dialect)
 		return 0;
 	if (proc_help(&helper, clock_now_ms() + 10000, &status, &out, NULL, err))
-		return -1;
+		return error_wrap(err, "parameter binary");
 	if (status != 0 || !out || !server_version_parse(out, &version))
 		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s --version does not print a server's version", ctx->config.binary);
 	ctx->dialect = dialect_for(&version);

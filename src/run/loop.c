@@ -7,6 +7,8 @@
 #include "io/clock.h"
 #include "io/log.h"
 
+#define STARTS_MAX 3
+
 static void trace(const struct facts *facts, const struct verdict *verdict)
 {
 	_cleanup_free_ char *line = facts_format(facts);
@@ -71,8 +73,8 @@ struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned i
 		}
 		log_warning("%s: %s", step_name(verdict.step), err.sentence);
 		ctx->last = err;
-		/* What is wrong by configuration does not mend itself. */
-		if (err.code == OCF_ERR_ARGS || err.code == OCF_ERR_INSTALLED || err.code == OCF_ERR_PERM || err.code == OCF_ERR_CONFIGURED) {
+		/* What is wrong by configuration does not mend itself; nor does a server that gives up again and again. */
+		if (ctx->starts_failed >= STARTS_MAX || err.code == OCF_ERR_ARGS || err.code == OCF_ERR_INSTALLED || err.code == OCF_ERR_PERM || err.code == OCF_ERR_CONFIGURED) {
 			verdict = verdict_done(err.code, "%s", err.sentence);
 			break;
 		}

@@ -244,6 +244,9 @@ static void observe_server(struct context *ctx, unsigned int look, struct server
 		observe_accounts(ctx, server);
 	if (look & LOOK_USER_DATA)
 		observe_user_data(ctx, server);
+	/* It waits for open sessions before it goes down. */
+	if (ctx->shutdown_sent)
+		context_disconnect(ctx);
 }
 
 static void observe_local(struct context *ctx, struct facts *facts)

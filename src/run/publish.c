@@ -39,8 +39,8 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 {
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
-	return str_printf("v=1 role=%s epoch=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
-			  (unsigned long long)(role == ROLE_PRIMARY ? facts->primary_epoch : 0), address, (unsigned long long)ctx->config.port,
+	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
+			  (unsigned long long)(role == ROLE_PRIMARY ? facts->primary_epoch : 0), (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
 			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)));
 }
 
@@ -173,6 +173,7 @@ static void peer_state(struct peer_facts *peer, const struct fields *fields)
 	const char *data = fields_get(fields, "data");
 	peer->role = role_parse(fields_get(fields, "role"));
 	peer->epoch = field_number(fields, "epoch");
+	peer->promised = field_number(fields, "promised");
 	peer->port = field_number(fields, "port");
 	peer->server_id = field_number(fields, "server_id");
 	peer->data = !data ? TRI_UNKNOWN : strcmp(data, "yes") == 0 ? TRI_YES : strcmp(data, "no") == 0 ? TRI_NO : TRI_UNKNOWN;

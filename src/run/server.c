@@ -13,6 +13,7 @@
 #include "io/files.h"
 #include "io/log.h"
 
+/* What the user has said, in the file and then on the command line, where the last word counts. */
 static int user_options_read(struct context *ctx, struct user_options *ret, struct error *err)
 {
 	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *out = NULL;
@@ -24,8 +25,21 @@ static int user_options_read(struct context *ctx, struct user_options *ret, stru
 	if (status != 0)
 		return error_set(err, OCF_ERR_ARGS, "parameter config: %s --defaults-file=%s --print-defaults fails: is the file valid?", ctx->config.binary,
 				 ctx->config.config);
-	user_options_parse(out ? out : "", ret);
+	_cleanup_free_ char *all = str_printf("%s %s", out ? out : "", ctx->config.additional_parameters ? ctx->config.additional_parameters : "");
+	user_options_parse(all, ret);
 	return 0;
+}
+
+static int user_options_accept(struct context *ctx, const struct user_options *options, struct error *err)
+{
+	static char parameter[] = "parameter additional_parameters";
+	struct user_options own = { 0 };
+	struct config named = ctx->config;
+	named.config = parameter; /* what a sentence about them blames */
+	user_options_parse(ctx->config.additional_parameters ? ctx->config.additional_parameters : "", &own);
+	int rc = user_options_check(&named, ctx->dialect, &own, err);
+	user_options_clear(&own);
+	return rc ? rc : user_options_check(&ctx->config, ctx->dialect, options, err);
 }
 
 /* SET PERSIST beats the command line: a server could start writable. */
@@ -67,7 +81,7 @@ int server_validate(struct context *ctx, struct error *err)
 		return -1;
 	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || user_options_read(ctx, &options, err))
 		return -1;
-	int rc = user_options_check(&ctx->config, ctx->dialect, &options, err);
+	int rc = user_options_accept(ctx, &options, err);
 	user_options_clear(&options);
 	return rc ? rc : persisted_check(ctx, err);
 }
@@ -151,9 +165,12 @@ static int initialise_run(struct context *ctx, char *const *argv, struct error *
 	int status = 0;
 	if (proc_help(&helper, ctx->deadline_ms, &status, &out, &errors, err))
 		return -1;
-	if (status == 0)
+	if (status == 0) {
+		ctx->starts_failed = 0;
 		return 0;
+	}
 	_cleanup_free_ char *line = log_last_error(ctx->config.log);
+	ctx->starts_failed++;
 	return error_set(err, OCF_ERR_GENERIC, "%s cannot initialise %s: %.300s", argv[0], ctx->config.datadir, line ? line : errors ? errors : "no message");
 }
 
@@ -242,10 +259,13 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 		struct error silent;
 		if (proc_state(&ctx->server) == PROC_DEAD) {
 			_cleanup_free_ char *line = log_last_error(ctx->config.log);
+			ctx->starts_failed++;
 			return error_set(err, OCF_ERR_GENERIC, "%s ended while it was starting: %.400s", ctx->config.binary, line ? line : "its log is empty");
 		}
-		if (context_connect(ctx, clock_now_ms() + 1000, &silent) == SQL_OK)
+		if (context_connect(ctx, clock_now_ms() + 1000, &silent) == SQL_OK) {
+			ctx->starts_failed = 0;
 			return root_secure(ctx, err);
+		}
 		clock_pause_ms(25);
 	}
 	return error_set(err, OCF_ERR_GENERIC, "%s does not listen yet", ctx->config.binary);
@@ -254,6 +274,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 int server_shutdown(struct context *ctx, struct error *err)
 {
 	ctx->shutdown_sent = true;
+	context_disconnect(ctx); /* MySQL waits two seconds for every idle session */
 	return proc_signal(&ctx->server, SIGTERM, err);
 }
 
