@@ -228,7 +228,8 @@ int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_s
 	return 0;
 }
 
-/* The last line of the text that has the word, cut to a sentence's length and free of control characters; NULL: none has it. */
+/* The last line of the text that has the word, cut to a sentence's length and free of control characters; NULL: none has it.
+ * Servers end with "[ERROR] Aborting", which says nothing. */
 static char *last_line(const char *text, const char *word)
 {
 	char *found = NULL;
@@ -240,7 +241,7 @@ static char *last_line(const char *text, const char *word)
 		for (char *c = line; *c; c++)
 			if ((unsigned char)*c < ' ' || *c == 0x7f)
 				*c = ' ';
-		if (line[strspn(line, " ")] && (!word || strstr(line, word)))
+		if (line[strspn(line, " ")] && (!word || (strstr(line, word) && !strstr(line, "Aborting"))))
 			str_set(&found, line);
 		text += length + (text[length] == '\n');
 	}
