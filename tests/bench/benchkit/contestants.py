@@ -8,7 +8,7 @@ from labkit.resources import DATADIR, MONITORS
 from labkit.shell import write_text
 
 CONFIG = "/etc/mysql/bench.cnf"
-SETTLE = 150                # seconds for a first start; bounded, because not every agent gets there
+SETTLE = 90                 # seconds for a first start; bounded, because not every agent gets there
 
 SERVER_CONFIG = """[mysqld]
 server_id = {number}

@@ -126,11 +126,11 @@ def safety_bars(ours):
         return
     lost = [outcome.lost for _, outcome in trials]
     unknown = lost.count(None)
-    yield Bar("no acknowledged write lost, in every run",
-              f"{sum(filter(None, lost))} lost in {len(trials)} runs" + (f", {unknown} not judged" if unknown else ""), not any(lost) and not unknown)
+    measured = f"{sum(filter(None, lost))} lost in {len(trials)} runs" + (f", {unknown} not judged" if unknown else "")
+    yield Bar("no acknowledged write lost, in every run", measured, not any(lost) and not unknown)
     late = [fault for fault, outcome in trials if outcome.back_s is None]
-    yield Bar("the old primary is back in sync by itself, in every run",
-              f"not after {', '.join(sorted(set(late)))} ({len(late)} of {len(trials)} runs)" if late else f"{len(trials)} of {len(trials)} runs", not late)
+    measured = f"{len(trials) - len(late)} of {len(trials)} runs" + (f", not after {', '.join(sorted(set(late)))}" if late else "")
+    yield Bar("the old primary is back in sync by itself, in every run", measured, not late)
 
 
 def bar_lines(found):

@@ -99,7 +99,7 @@ def observe(lab, contestant, fault, primary, client, at):
         if not moved and lab.primary() not in (None, primary):
             lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
             moved = True
-        witness = resumed(client.log(), at)
+        witness = resumed(client.log(), at, certain=fault == "move" and moved)
         if back is None and witness is not None and is_back(lab, contestant, primary, client, witness):
             back = time.monotonic() - at
         if well is None and back is not None and moved:
@@ -109,11 +109,13 @@ def observe(lab, contestant, fault, primary, client, at):
     return back
 
 
-def resumed(log, at):
-    """A row acknowledged after the outage while the client works; None while it cannot, or the outage is still to come."""
+def resumed(log, at, certain):
+    """A row acknowledged after the outage while the client works; None while it cannot, or the outage is still to come.
+
+    An outage that is too short to be seen is over after six seconds, or when it is certain that it has been."""
     now = time.monotonic()
     recent = {row: moment for row, (moment, _) in log.acked.items() if moment > now - 0.5 and moment > at}
-    if not recent or (not log.outages(after=at, threshold=OUTAGE) and now < at + 6):
+    if not recent or not (certain or now > at + 6 or log.outages(after=at, threshold=OUTAGE)):
         return None
     return max(recent, key=recent.get)
 
