@@ -302,8 +302,9 @@ uint64_t config_acknowledgers(const struct config *config, bool only_one)
 uint64_t config_reports_needed(const struct config *config, bool only_one)
 {
 	uint64_t n = config->instance.clone_max, k = config_acknowledgers(config, only_one), majority = n / 2 + 1;
-	/* async: a promotion still wants what a majority knows, two voters want one. */
-	if (config->durability != DURABILITY_MAJORITY)
-		return n == 2 ? 1 : majority;
-	return n - k;
+	/* Two voters: one set suffices, fencing stands for the other. Else two elections must always have a voter in common, and every
+	 * acknowledged transaction must be in one of the sets. */
+	if (n == 2)
+		return 1;
+	return config->durability == DURABILITY_MAJORITY && n - k > majority ? n - k : majority;
 }

@@ -48,6 +48,12 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 	return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 }
 
+static bool follows_the_primary(const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	return !primary || (str_equal(facts->server.source_host, primary->address) && facts->server.source_port == primary->port);
+}
+
 static struct verdict decide_monitor_replica(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
@@ -68,7 +74,10 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
 	if (server->applier_error)
 		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.400s", server->applier_error);
-	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING)
+	/* Now and then, whether it is the primary that it receives from. */
+	if (facts->published == TRI_NO && facts->peers_known != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
 		return server->lagging == TRI_YES ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s) :
 						    verdict_done(OCF_SUCCESS, "%s", "");
 	struct verdict follow = decide_follow(config, facts);

@@ -29,7 +29,8 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	const struct peer_facts *other = facts_primary(facts);
-	if (other && other->epoch >= facts->promised)
+	/* An older one acknowledges nothing once its voters have promised; without acknowledgements it would go on. */
+	if (other && (other->epoch >= facts->promised || config->durability == DURABILITY_ASYNC))
 		return verdict_done(OCF_ERR_GENERIC, "%s says that it is the primary", other->name);
 	/* What others have reported counts only for the round in which this node has promised: an earlier one's reports look the same. */
 	if (facts->round_begun != TRI_YES || facts->promised == 0)

@@ -60,7 +60,7 @@ static int role_forget(struct context *ctx, struct error *err)
 	return local_write(ctx, &local, err);
 }
 
-static int promise(struct context *ctx, uint64_t epoch, struct error *err)
+static int promise_raise(const struct context *ctx, uint64_t epoch, struct error *err)
 {
 	struct local_state local;
 	if (local_read(ctx, &local, err))
@@ -68,13 +68,21 @@ static int promise(struct context *ctx, uint64_t epoch, struct error *err)
 	if (epoch < local.promised)
 		return error_set(err, OCF_ERR_GENERIC, "a promise is never lowered");
 	local.promised = epoch;
-	if (local_write(ctx, &local, err))
-		return -1;
-	_cleanup_free_ char *text = str_printf("%llu", (unsigned long long)epoch);
-	if (dir_make(ctx->run_dir, 0755, 0, 0, err) || file_write(ctx->round_file, text, 0600, err))
+	return local_write(ctx, &local, err);
+}
+
+static int promise(struct context *ctx, uint64_t epoch, struct error *err)
+{
+	if (promise_raise(ctx, epoch, err))
 		return -1;
 	ctx->round_begun = true;
 	str_set(&ctx->reported, NULL);
+	/* For the promotion that follows: only the candidate has one. */
+	if (!str_equal(ctx->config.instance.notify_promote, ctx->config.instance.node))
+		return 0;
+	_cleanup_free_ char *text = str_printf("%llu", (unsigned long long)epoch);
+	if (dir_make(ctx->run_dir, 0755, 0, 0, err) || file_write(ctx->round_file, text, 0600, err))
+		return -1;
 	return 0;
 }
 
@@ -117,6 +125,9 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	const struct peer_facts *peer = facts_find(facts, node);
 	if (!peer || !peer->address)
 		return error_set(err, OCF_ERR_GENERIC, "the address of %s is not known", node);
+	/* To follow a primary is to promise its epoch: none can be used twice. */
+	if (peer->role == ROLE_PRIMARY && peer->epoch > facts->promised && promise_raise(ctx, peer->epoch, err))
+		return -1;
 	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
 	if (facts->server.has_source == TRI_YES && run(ctx, STATEMENT_STOP_REPLICATION, err))
 		return -1;

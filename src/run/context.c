@@ -42,8 +42,11 @@ int context_read_credentials(struct context *ctx, struct error *err)
 	_cleanup_free_ char *text = NULL;
 	if (!ctx->config.credentials)
 		return 0;
-	if (file_read_secret(ctx->config.credentials, 65536, &text, err))
-		return -1;
+	if (file_read_secret(ctx->config.credentials, 65536, &text, err)) {
+		if (err->code == OCF_ERR_GENERIC)
+			err->code = OCF_ERR_ARGS;
+		return error_wrap(err, "parameter credentials");
+	}
 	if (!text)
 		return error_set(err, OCF_ERR_ARGS, "credentials %s does not exist on this node: create it, readable for root only", ctx->config.credentials);
 	int rc = credentials_parse(ctx->config.credentials, text, &ctx->credentials, err);

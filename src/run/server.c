@@ -66,6 +66,8 @@ static int paths_check(const struct context *ctx, uid_t uid, struct error *err)
 		return error_set(err, OCF_ERR_INSTALLED, "parameter datadir: %s is not there: create it, or mount its disk", ctx->config.datadir);
 	if (path_owner(ctx->config.datadir, &owner, &group, err))
 		return -1;
+	if (dir_is_empty(ctx->config.datadir) == PRESENCE_UNKNOWN)
+		return error_set(err, OCF_ERR_ARGS, "parameter datadir: %s is not a directory that can be read", ctx->config.datadir);
 	if (owner != uid && !(owner == 0 && dir_is_empty(ctx->config.datadir) == PRESENCE_YES))
 		return error_set(err, OCF_ERR_PERM, "parameter datadir: %s belongs to user id %u and not to %s: chown -R %s: %s, or correct the parameter user",
 				 ctx->config.datadir, (unsigned int)owner, ctx->config.user, ctx->config.user, ctx->config.datadir);
@@ -247,6 +249,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	const struct proc_server server = { .argv = argv, .uid = uid, .gid = gid, .log = ctx->config.log, .directory = ctx->config.datadir, .lock_fd = lock,
 					    .marker = ctx->server_marker };
 	int rc = proc_launch(&server, &ctx->server, err);
+	ctx->starts_failed += rc != 0;
 	argv_free(argv);
 	user_options_clear(&options);
 	close(lock);

@@ -152,7 +152,7 @@ TEST(k_and_the_sets_that_a_promotion_needs_overlap)
 	static const struct {
 		uint64_t n, k, needed, k_of_one, needed_of_one, needed_async;
 	} rows[] = {
-	    {1, 0, 1, 0, 1, 1}, {2, 1, 1, 1, 1, 1}, {3, 1, 2, 1, 2, 2}, {4, 2, 2, 1, 3, 3}, {5, 2, 3, 1, 4, 3}, {7, 3, 4, 1, 6, 4},
+	    {1, 0, 1, 0, 1, 1}, {2, 1, 1, 1, 1, 1}, {3, 1, 2, 1, 2, 2}, {4, 2, 3, 1, 3, 3}, {5, 2, 3, 1, 4, 3}, {7, 3, 4, 1, 6, 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -165,6 +165,8 @@ TEST(k_and_the_sets_that_a_promotion_needs_overlap)
 		/* k + 1 nodes have what was acknowledged, so one of those that report has it. */
 		assert_true(rows[i].k + 1 + rows[i].needed > rows[i].n);
 		assert_true(rows[i].k_of_one + 1 + rows[i].needed_of_one > rows[i].n);
+		/* Two elections of more than two voters have a voter in common. */
+		assert_true(rows[i].n == 2 || 2 * rows[i].needed > rows[i].n);
 		config.durability = DURABILITY_ASYNC;
 		assert_int_equal(config_acknowledgers(&config, false), 0);
 		assert_int_equal(config_reports_needed(&config, false), rows[i].needed_async);
