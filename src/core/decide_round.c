@@ -140,6 +140,9 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
+	/* What it publishes says whether there is anything in it. */
+	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
+		return verdict_look(LOOK_USER_DATA);
 	/* So that the others can tell a report of this round from an older one. */
 	if (facts->round_begun != TRI_YES && facts->published == TRI_NO)
 		return verdict_step(STEP_PUBLISH, "%s", "");

@@ -91,14 +91,27 @@ static struct verdict stop(struct context *ctx)
 	return verdict;
 }
 
+/* A file that was lost, or opened to others, is no failure of the server and no reason to take it from its clients. */
+static struct verdict credentials_missed(const struct verdict *verdict, const struct error *why)
+{
+	if (verdict->code == OCF_SUCCESS || verdict->code == OCF_DEGRADED)
+		return verdict_done(OCF_DEGRADED, "%s", why->sentence);
+	if (verdict->code == OCF_RUNNING_PROMOTED || verdict->code == OCF_DEGRADED_PROMOTED)
+		return verdict_done(OCF_DEGRADED_PROMOTED, "%s", why->sentence);
+	return *verdict;
+}
+
 static struct verdict monitor(struct context *ctx)
 {
 	struct facts facts = { 0 };
-	struct error err = { 0 };
+	struct error err = { 0 }, missed = { 0 };
 	_cleanup_free_ char *progress = NULL;
-	if (context_read_credentials(ctx, &err))
-		return failed(&err);
+	int rc = context_read_credentials(ctx, &missed);
 	struct verdict verdict = run_loop(ctx, decide_monitor, LOOK_SERVER, &facts);
+	if (rc)
+		verdict = credentials_missed(&verdict, &missed);
+	else if (facts.server.state == SERVER_UNKNOWN && *ctx->last.sentence)
+		verdict = verdict_done(verdict.code, "%.300s: %.400s", verdict.reason, ctx->last.sentence);
 	/* The score goes before the result does: then one transition moves the role, instead of a recovery in place. */
 	if (verdict.code != OCF_NOT_RUNNING || ctx->config.instance.interval_ms) {
 		publish_score(ctx, &facts);
@@ -121,6 +134,9 @@ static struct verdict promote(struct context *ctx)
 	ctx->patience_ms = clock_now_ms() + 1000;
 	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER, NULL);
 	(void)file_remove(ctx->round_file, &err);
+	/* So that another node is chosen now, and not this one again. */
+	if (verdict.code != OCF_SUCCESS)
+		publish_no_score(ctx);
 	return verdict;
 }
 
@@ -129,8 +145,8 @@ static struct verdict demote(struct context *ctx)
 	struct error err = { 0 };
 	ctx->answer_ms = ctx->answer_ms < 3000 ? ctx->answer_ms : 3000;
 	ctx->patience_ms = clock_now_ms() + 3000;
-	if (context_read_credentials(ctx, &err))
-		return failed(&err);
+	/* Without them it is tried as root, and a server that lets nobody in is killed: writes are closed in any case. */
+	(void)context_read_credentials(ctx, &err);
 	bool ran = context_find_server(ctx, &err) == 0 && ctx->server.pid != 0;
 	struct verdict verdict = run_loop(ctx, decide_demote, LOOK_SERVER | LOOK_SESSIONS, NULL);
 	/* It was killed on the way: the instance is not the running replica that Pacemaker is about to take it for. */

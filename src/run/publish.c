@@ -130,6 +130,19 @@ void publish_score(struct context *ctx, const struct facts *facts)
 	published_clear(&p);
 }
 
+void publish_no_score(struct context *ctx)
+{
+	struct error err;
+	struct published p;
+	if (!ctx->config.instance.clustered)
+		return;
+	if (cluster_score_set(ctx->config.instance.resource, NULL, ctx->deadline_ms, &err))
+		log_warning("promotion score: %s", err.sentence);
+	published_read(ctx, &p);
+	published_write(ctx, "none", p.state);
+	published_clear(&p);
+}
+
 void publish_nothing(struct context *ctx)
 {
 	struct error err;
