@@ -18,6 +18,7 @@ from labkit.shell import run                                    # noqa: E402
 
 SERVER, NODES, TOKEN = "mariadb", 3, 1000
 NEEDED = ("bc",)            # ocf:heartbeat:mariadb calls it, and the resource-agents package does not depend on it
+STARTS = 2                  # first starts in a row that may fail before the contestant is given up
 QUICK_FAULTS = ["kill-mysqld", "kill-node", "move"]
 SHELL_AGENTS = ("mysql", "mariadb")
 
@@ -29,6 +30,7 @@ class Run:
         self.options, self.contestant = options, contestant
         self.lab = Lab(options.name)
         self.ready = False
+        self.failed_starts = 0
 
     def __enter__(self):
         return self
@@ -50,10 +52,14 @@ class Run:
             except LabError as trouble:
                 self.say(f"does not settle again ({trouble}): a new lab")
         self.ready = False
+        if self.failed_starts >= STARTS:
+            raise LabError("it has not started before")
+        self.failed_starts += 1
         self.lab.down()
         self.lab.up(server=SERVER, nodes=NODES, token=TOKEN)
         started = time.monotonic()
         contestants.start(self.lab, self.contestant, self.options.property)
+        self.failed_starts = 0
         self.say(f"serves {time.monotonic() - started:.1f} s after its configuration")
         self.ready = True
 
@@ -79,7 +85,9 @@ class Run:
         for number in range(self.options.shell_runs if self.contestant.is_shell else self.options.runs):
             try:
                 self.require()
-                outcome = trial.run(self.lab, self.contestant, fault)
+                # Every second primary is the DC, for Systole and the floor alike; the shell agents are left where they are.
+                on_dc = None if self.contestant.is_shell else number % 2 == 1
+                outcome = trial.run(self.lab, self.contestant, fault, on_dc)
             except LabError as trouble:
                 outcome = trial.Outcome(trouble=str(trouble))
             self.ready = outcome.clean
@@ -136,7 +144,7 @@ def print_report(options, results):
     if any(fault in found for found in results.values() for fault in trial.FAULTS):
         print(f"The client's outage: a write every 10 ms (floor: a TCP probe of the virtual IP), runs: {options.runs}; "
               f"a+b: two outages (over {trial.OUTAGE} s each), their sum counts; x: times Systole's; NO: not within "
-              f"{trial.BOUND:.0f} s, or its rows differ\n"
+              f"{trial.BOUND:.0f} s, or its rows differ; DC: the old primary's node was the DC\n"
               f"Floor: ocf:pacemaker:Stateful, for 'mysqld killed' its state file removed\n\n{report.outage_table(results)}\n")
     trials = [outcome for found in results.values() for fault in trial.FAULTS for outcome in found.get(fault, [])]
     throttled = sum(outcome.throttled for outcome in trials)

@@ -11,7 +11,7 @@ from labkit.shell import read_text
 
 PROBE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "vip_probe.py")
 BOUND = 70.0                # seconds after the fault at which the measurement ends, whatever is missing
-OUTAGE = 0.2                # a longer time without an acknowledgement counts as an outage; shorter ones are the disk's
+OUTAGE = 0.3                # a longer time without an acknowledgement counts as an outage; shorter ones are the machine's
 AFTER = 4.0                 # seconds of writes after everything is well: a second outage comes when the old primary rejoins
 FAULTS = {"kill-mysqld": "kill-mysqld-tree", "shutdown-mysqld": "shutdown-mysqld", "stop-mysqld": "stop-mysqld",
           "kill-node": "kill-node", "move": None}
@@ -59,9 +59,36 @@ class VipProbe:
         return self.log()
 
 
-def run(lab, contestant, fault):
-    """Injects the fault under load and returns the Outcome. The cluster must be settled."""
+def place(lab, on_dc):
+    """Moves the role so that the primary's node is the DC, or is not; where that is not to be had, it stays."""
+    primary, dc = lab.primary(), lab.state().dc
+    if (primary == dc) == on_dc:
+        return
+    target = dc if on_dc else next(node.name for node in lab.nodes if node.name != dc)
+    move(lab, target)
+    try:
+        lab.wait_until(lambda: lab.primary() == target, 20, f"{target} to be promoted")
+    finally:
+        end_move(lab)
+    lab.wait_settled(60, failures_ok=True)
+
+
+def move(lab, target):
+    lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+
+
+def end_move(lab):
+    lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+
+
+def run(lab, contestant, fault, on_dc):
+    """Injects the fault under load and returns the Outcome. The cluster must be settled.
+
+    on_dc: whether the primary's node is to be the cluster's DC, which costs or saves a second and more. None: as it comes."""
+    if on_dc is not None:
+        place(lab, on_dc)
     primary = lab.wait_settled(60, failures_ok=True)
+    dc = lab.state().dc
     client = lab.start_writers() if contestant.database else VipProbe(lab)
     outcome = Outcome(roles=primary)
     try:
@@ -78,13 +105,14 @@ def run(lab, contestant, fault):
         log = client.stop()
     outcome.throttled = is_throttled(lab)
     judge(lab, contestant, primary, log, at, end, outcome)
+    outcome.roles += " DC" if primary == dc else ""
     return outcome
 
 
 def inject(lab, contestant, fault, primary):
     if fault == "move":
         target = next(node.name for node in lab.nodes if node.name != primary)
-        lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+        move(lab, target)
     elif contestant.database or fault == "kill-node":
         lab.fault(FAULTS[fault], primary)
     else:                   # what the trivial agent has instead of a server
@@ -97,7 +125,7 @@ def observe(lab, contestant, fault, primary, client, at):
     while time.monotonic() < at + BOUND and (well is None or time.monotonic() < well + AFTER):
         time.sleep(0.3)
         if not moved and lab.primary() not in (None, primary):
-            lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+            end_move(lab)
             moved = True
         witness = resumed(client.log(), at, certain=fault == "move" and moved)
         if back is None and witness is not None and is_back(lab, contestant, primary, client, witness):
@@ -105,7 +133,7 @@ def observe(lab, contestant, fault, primary, client, at):
         if well is None and back is not None and moved:
             well = time.monotonic()
     if not moved:
-        lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+        end_move(lab)
     return back
 
 
