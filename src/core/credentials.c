@@ -62,6 +62,9 @@ static int account_check(const char *path, const char *section, struct account *
 		return error_set(err, OCF_ERR_ARGS, "credentials %s: [%s] needs user= with a name of at most 32 characters", path, section);
 	if (!account->password)
 		account->password = str_dup("");
+	/* It would be created without a password, for everybody on the host. */
+	if (!password_needed && !*account->password && strcmp(account->user, "root") != 0)
+		return error_set(err, OCF_ERR_ARGS, "credentials %s: [%s] needs a password=: only root comes in by the unix socket without one", path, section);
 	if (password_needed && !*account->password)
 		return error_set(err, OCF_ERR_ARGS, "credentials %s: [%s] needs a password=: it is used over the network", path, section);
 	return 0;
