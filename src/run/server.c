@@ -62,6 +62,11 @@ static int paths_check(const struct context *ctx, uid_t uid, struct error *err)
 		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s is not there: install the server, or name its program", ctx->config.binary);
 	if (path_exists(ctx->config.config) != PRESENCE_YES)
 		return error_set(err, OCF_ERR_INSTALLED, "parameter config: %s is not there: create it, or name the server's option file", ctx->config.config);
+	_cleanup_free_ char *options = NULL;
+	if (file_read(ctx->config.config, 1024 * 1024, &options, err)) {
+		err->code = OCF_ERR_ARGS; /* a directory: the server takes it for an empty file */
+		return error_wrap(err, "parameter config");
+	}
 	if (path_exists(ctx->config.datadir) != PRESENCE_YES)
 		return error_set(err, OCF_ERR_INSTALLED, "parameter datadir: %s is not there: create it, or mount its disk", ctx->config.datadir);
 	if (path_owner(ctx->config.datadir, &owner, &group, err))
@@ -276,7 +281,11 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 
 int server_shutdown(struct context *ctx, struct error *err)
 {
+	struct error ignored;
 	ctx->shutdown_sent = true;
+	/* One that was found by its PID file removes that before it has ended: from here on it is known by its marker. */
+	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+		(void)proc_marker_write(ctx->server_marker, &ctx->server, &ignored);
 	context_disconnect(ctx); /* MySQL waits two seconds for every idle session */
 	return proc_signal(&ctx->server, SIGTERM, err);
 }
