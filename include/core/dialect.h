@@ -52,6 +52,7 @@ enum statement {
 	STATEMENT_CLONE,	     /* {user} {host} {port} {password} {tls} */
 	STATEMENT_CLONE_STATUS,	     /* one row: state, error_no, error_message */
 	STATEMENT_CLONE_PROGRESS,    /* one row: percent */
+	STATEMENT_PASSWORD_HASH,     /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
 	STATEMENT_BINLOGS,	     /* rows: Log_name */
 	STATEMENT_COUNT
 };

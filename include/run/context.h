@@ -28,6 +28,7 @@ struct context {
 	/* what this action has done */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now;
 	unsigned int close_failures;
+	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */
 	uint64_t diverged_since_ms;
 	char *reported; /* the report as published in this action */

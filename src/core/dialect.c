@@ -153,6 +153,7 @@ static const struct dialect mariadb_105 = {
 		[STATEMENT_RESET_BINLOG] = "RESET MASTER",
 		[STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
 		[STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
+		[STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
 		[STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
 	},
 	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running",
@@ -224,17 +225,18 @@ static const char *const mysql_57_administration[] = {
 	"GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
 	NULL,
 };
+/* SYSTEM_USER: without it the sessions of root and its like cannot be cut. */
 static const char *const mysql_80_administration[] = {
 	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
 	"GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
-	"GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, BINLOG_ADMIN, SERVICE_CONNECTION_ADMIN "
+	"GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, BINLOG_ADMIN, SERVICE_CONNECTION_ADMIN, SYSTEM_USER "
 	"ON *.* TO {user}@'localhost'",
 	"GRANT SELECT ON mysql.* TO {user}@'localhost'",
 	"GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
 	NULL,
 };
 static const char *const mariadb_administration[] = {
-	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
+	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY PASSWORD {hash}",
 	"GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, SUPER, REPLICATION SLAVE, REPLICA MONITOR, BINLOG MONITOR, BINLOG ADMIN, "
 	"REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO {user}@'localhost'",
 	"GRANT SELECT ON mysql.* TO {user}@'localhost'",
@@ -253,7 +255,7 @@ static const char *const mysql_80_replication[] = {
 };
 /* A copy of a MariaDB server is a dump over this account, so it reads everything; REPLICATION SLAVE sees all changes anyway. */
 static const char *const mariadb_replication[] = {
-	"CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
+	"CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY PASSWORD {hash} {require:raw}",
 	"GRANT REPLICATION SLAVE, BINLOG MONITOR, PROCESS, RELOAD, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES ON *.* TO {user}@'%'",
 	NULL,
 };

@@ -149,6 +149,8 @@ static struct verdict demote(struct context *ctx)
 	(void)context_read_credentials(ctx, &err);
 	bool ran = context_find_server(ctx, &err) == 0 && ctx->server.pid != 0;
 	struct verdict verdict = run_loop(ctx, decide_demote, LOOK_SERVER | LOOK_SESSIONS, NULL);
+	if (ctx->sessions_cut)
+		log_info("%u client sessions were cut", ctx->sessions_cut);
 	/* It was killed on the way: the instance is not the running replica that Pacemaker is about to take it for. */
 	if (verdict.code == OCF_SUCCESS && ran && ctx->server.pid == 0)
 		return verdict_done(OCF_ERR_GENERIC, "writes could not be closed, so the server was killed; it comes back as a replica");
