@@ -164,11 +164,15 @@ class Agent:
     def rows(self):
         return int(self.value("COUNT(*) FROM app.t"))
 
-    def hold(self, query, shown, timeout=20):
-        """A session of root's that does something that lasts; returns when the server shows it."""
+    def hold_blindly(self, query, timeout=20):
+        """A session of root's that goes on in the background."""
         command = [self.lab.flavour.client, "--no-defaults", "--socket=" + SOCKET, "--user=root", "-e", query]
-        session = subprocess.Popen(self.node.command(["timeout", str(timeout), *command]), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(self.node.command(["timeout", str(timeout), *command]), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def hold(self, query, shown, timeout=20):
+        """The same; returns when the server shows it."""
+        session = self.hold_blindly(query, timeout)
         self.lab.wait_until(lambda: int(self.value(f"COUNT(*) FROM information_schema.processlist WHERE info LIKE '{shown}'")) > 1,
                             10, f"a session to do {query}")
         return session

@@ -1,7 +1,7 @@
 """Bad input: the right code, and a sentence that names the parameter, the value and what would be right."""
 import subprocess
 
-from agent import ARGS, CONFIGURED, CREDENTIALS, DATADIR, GENERIC, INSTALLED, LOG, NOT_RUNNING, OK, PERM, PROMOTED, check
+from agent import ARGS, CONFIGURED, CREDENTIALS, DATADIR, DEGRADED, DEGRADED_PROMOTED, GENERIC, INSTALLED, LOG, NOT_RUNNING, OK, PERM, PROMOTED, check
 
 NOBODY = 65534
 
@@ -56,9 +56,10 @@ def credentials(agent):
     agent.learn_secrets(good)
 
     def refused(code, words, credentials=path):
-        for action, env in (("start", None), ("validate-all", {"OCF_CHECK_LEVEL": "10"}), ("promote", None), ("demote", None), ("monitor", None)):
+        for action, env in (("start", None), ("validate-all", {"OCF_CHECK_LEVEL": "10"}), ("promote", None)):
             agent.refuses(code, action, [credentials, *words], env=env, credentials=credentials)
-        agent.expect(OK, "stop", credentials=credentials)
+        for action in ("monitor", "demote", "stop"):
+            agent.expect(NOT_RUNNING if action == "monitor" else OK, action, credentials=credentials)
 
     refused(ARGS, ["does not exist", "readable for root only"], "/etc/systole/nowhere")
     for mode in (0o644, 0o640, 0o604, 0o660):
@@ -72,12 +73,12 @@ def credentials(agent):
     agent.sh(f"chmod 644 {path}")
     refused(PERM, ["chmod 600"], "/etc/systole/link")
     agent.sh(f"chmod 600 {path}")
-    agent.expect(PERM, "start", credentials="/etc/systole/directory")
+    refused(ARGS, ["plain file"], "/etc/systole/directory")
     for text, line in ((good + "[client]\n", 7), ("password=topsecret1\n", 1), (good.replace("user=repl", "login=topsecret1"), 5),
                        (good + "password=topsecret3\n", 7), ("[administration]\nuser\n", 2), ("topsecret1\n", 1), ("[administration\n", 1)):
         agent.write(path, text, 0o600)
         refused(ARGS, [f"line {line}"])
-    for text, words in (("[administration]\npassword=topsecret1\n", ["[administration]", "user="]), ("[replication]\nuser=repl\n", ["[replication]", "password="]),
+    for text, words in (("[administration]\npassword=topsecret1\n", ["[administration]", "user="]), ("[administration]\nuser=adm\n", ["[administration]", "needs a password="]), ("[replication]\nuser=repl\n", ["[replication]", "password="]),
                         (f"[replication]\nuser={'r' * 33}\npassword=topsecret1\n", ["at most 32 characters"]),
                         ("[replication]\nuser=a'b\npassword=topsecret1\n", ["[replication]", "user="])):
         agent.write(path, text, 0o600)
@@ -93,6 +94,24 @@ def wrong_password(agent):
     agent.learn_secrets("password=changedsecret")
     agent.started(credentials="/etc/systole/test")
     agent.expect(OK, "monitor", interval=1, credentials="/etc/systole/test")
+
+
+def lost_credentials(agent):
+    """No reason to take a running server away from its clients: it is shown, and everything that makes safe still works."""
+    agent.promoted()
+    agent.sh(f"chmod 644 {CREDENTIALS}")
+    try:
+        agent.refuses(DEGRADED_PROMOTED, "monitor", [CREDENTIALS, "chmod 600"], interval=1)
+        check(agent.write_row(), "the primary cannot be written to")
+        agent.expect(OK, "demote")
+        check(not agent.write_row(), "demoted and writable")
+        agent.refuses(DEGRADED, "monitor", [CREDENTIALS, "chmod 600"], interval=1)
+        agent.refuses(PERM, "promote", [CREDENTIALS, "chmod 600"])
+        check(not agent.write_row(), "promoted without credentials")
+        agent.expect(OK, "stop")
+        agent.nothing_runs()
+    finally:
+        agent.sh(f"chmod 600 {CREDENTIALS}")
 
 
 def programs(agent):
@@ -139,7 +158,7 @@ def two_resources(agent):
     first = agent.servers()
     second = {"env": {"OCF_RESOURCE_INSTANCE": "second:0"}, "socket": "/run/mysqld/second.sock", "pid": "/run/mysqld/second.pid", "port": "3307",
               "log": "/var/log/mysql/second.log"}
-    agent.refuses(GENERIC, "start", ["another resource", DATADIR], timeout=6, **second)
+    agent.refuses(GENERIC, "start", ["another resource", DATADIR], timeout=3, **second)
     check(agent.servers() == first and agent.write_row(), "the first resource's server suffered")
     agent.expect(NOT_RUNNING, "monitor", **second)
     agent.expect(OK, "stop", **second)
@@ -206,7 +225,7 @@ def server_refuses(agent):
     """What only the server can find wrong is said in its own words."""
     agent.restore()
     agent.refuses(GENERIC, "start", ["ended while it was starting", "no_such_option"], timeout=8, config=agent.config("no_such_option=1"))
-    agent.refuses(ARGS, "start", ["parameter config", "/etc/mysql/test.cnf"], config=agent.config("[mysqld", "x"))
+    agent.refuses(ARGS, "start", ["parameter config", "/etc/mysql/broken.cnf"], config=agent.write("/etc/mysql/broken.cnf", "x=1\n[mysqld]\n"))
     agent.refuses(ARGS, "start", ["parameter config"], config=DATADIR)
     listener = "import socket,time; s=socket.socket(); s.setsockopt(1,2,1); s.bind(('',3306)); s.listen(); print('ready',flush=True); time.sleep(15)"
     taken = subprocess.Popen(agent.node.command(["timeout", "15", "python3", "-c", listener]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -259,6 +278,7 @@ TESTS = [
     ("variables that are the agent's own are refused", owned_variables),
     ("a clone without notify or without a replication account is refused", clone_without_what_it_needs),
     ("credentials that are missing, open to others or malformed", credentials),
+    ("credentials that became unreadable while the server runs", lost_credentials),
     ("changed passwords do not lock the agent out", wrong_password),
     ("a missing or wrong program, option file, user or group", programs),
     ("a data directory that is missing or another user's", data_directories),
