@@ -101,6 +101,7 @@ struct facts {
 	enum tri worker;	  /* a detached worker of ours is alive */
 	enum tri shutdown_sent;
 	enum tri deadline_near;   /* this action must come to an end */
+	enum tri moment_over;	  /* whoever takes part in this round at the same time would have been seen by now */
 	enum tri patience_over;	  /* the bounded wait for what others should do is over */
 	uint64_t close_failures;  /* how often closing writes was refused in this action */
 	enum tri diverged_twice;  /* the difference from the primary was seen for longer than a commit can be under way */
@@ -108,6 +109,7 @@ struct facts {
 	enum tri published;	  /* what others see of this node is what is true now */
 	enum tri round_begun;	  /* this action has promised for this round */
 	enum tri reported;	  /* its report says what is true now */
+	enum tri disconnected_before; /* the monitor before this one already saw it without its source */
 	enum tri detached;	  /* this is the detached worker itself */
 	enum tri opened_now;	  /* this action has created the accounts: nobody can have attached yet */
 	/* the cluster */

@@ -16,12 +16,14 @@ struct context {
 	struct credentials credentials;
 	const struct dialect *dialect; /* NULL until the server's version is known */
 	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
-	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file;
+	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file;
 	char *state_dir, *local_file, *worker_log;
 	char *init_marker; /* in the data directory: it is being initialised */
 	uint64_t deadline_ms;  /* the action must have ended */
+	uint64_t moment_ms;    /* who takes part in a round at the same time has shown itself by then */
 	uint64_t patience_ms;  /* waiting for others ends here */
 	uint64_t near_ms;      /* the action should come to its end from here on */
+	uint64_t stopped_ms;   /* how long a stopped process may stay stopped before it counts as frozen */
 	uint64_t answer_ms;    /* how long one look at the server may take */
 	struct sql *sql;
 	struct proc server;

@@ -17,6 +17,7 @@ struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned i
 
 /* attributes and score */
 char *report_text(const struct context *ctx, const struct facts *facts, const char *candidate);
+void publish_joined(struct context *ctx, uint64_t epoch);
 void publish_report(struct context *ctx, const struct facts *facts, const char *candidate, struct error *err);
 int publish_state(struct context *ctx, const struct facts *facts, struct error *err);
 enum tri published_state(const struct context *ctx, const struct facts *facts);

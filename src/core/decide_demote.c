@@ -46,8 +46,7 @@ static struct verdict decide_demote_closed(const struct config *config, const st
 		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "%s", "");
-	if (server->source_on == TRI_YES)
-		return verdict_step(STEP_SEMISYNC_SOURCE_OFF, "%s", "");
+	/* Its source side of semi-sync goes off when it follows somebody: on MySQL that takes a second, which a switchover need not wait for. */
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_REPLICA, "%s", "");
 	if (config->instance.clustered && facts->published != TRI_YES)

@@ -83,7 +83,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	struct verdict follow = decide_follow(config, facts);
 	if (follow.step != STEP_DONE || follow.code != OCF_SUCCESS)
 		return follow.step == STEP_DONE && follow.code != OCF_DEGRADED ? verdict_done(OCF_DEGRADED, "%s", follow.reason) : follow;
-	if (facts_primary(facts))
+	/* A primary that has just died looks like this too, and every change of a result makes Pacemaker calculate anew: it must have lasted. */
+	if (facts_primary(facts) && facts->disconnected_before == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "not connected to the primary: %.400s", server->receiver_error ? server->receiver_error : "connecting");
 	return verdict_done(OCF_SUCCESS, "%s", "");
 }

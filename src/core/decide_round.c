@@ -63,11 +63,19 @@ static bool reports_here(const struct facts *facts, const struct peer_facts *pee
 	return peer->report_epoch == facts->promised && str_equal(peer->report_candidate, candidate) && peer->held;
 }
 
-static bool reports_are_missing(const struct config *config, const struct facts *facts, const char *self)
+/* It has promised for this candidate, and its report is to come. */
+static bool takes_part(const struct peer_facts *peer, const char *candidate)
+{
+	return peer->report_epoch > peer->promised && str_equal(peer->report_candidate, candidate);
+}
+
+static bool worth_waiting(const struct config *config, const struct facts *facts, const char *self)
 {
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
-		if (peer->role == ROLE_REPLICA && !reports_here(facts, peer, self) && name_in_list(config->instance.notify_active, peer->name))
+		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, self) || !name_in_list(config->instance.notify_active, peer->name))
+			continue;
+		if (takes_part(peer, self) ? facts->patience_over != TRI_YES : facts->moment_over != TRI_YES)
 			return true;
 	}
 	return false;
@@ -82,7 +90,7 @@ static struct verdict decide_candidate(const struct config *config, const struct
 		reach.code = OCF_SUCCESS; /* promote says no; the code of a notification counts for nothing */
 	if (reach.step != STEP_NONE)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "%s", reach.reason) : reach;
-	if (facts->patience_over != TRI_YES && reports_are_missing(config, facts, self))
+	if (worth_waiting(config, facts, self))
 		return verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (server->has_source == TRI_YES && server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
@@ -97,20 +105,31 @@ static struct verdict decide_candidate(const struct config *config, const struct
 	return verdict_done(OCF_SUCCESS, "%s", "");
 }
 
-static struct verdict decide_voter(const struct facts *facts, const char *candidate, const struct gtid_set *held)
+/* Others than this node and the candidate that have reported. */
+static uint64_t voters_beside(const struct facts *facts, const char *candidate)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		count += !str_equal(facts->peers[i].name, candidate) && reports_here(facts, &facts->peers[i], candidate);
+	return count;
+}
+
+static struct verdict decide_voter(const struct config *config, const struct facts *facts, const char *candidate, const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
 	const struct peer_facts *peer = facts_find(facts, candidate);
 	if (gtid_set_empty(held))
 		return verdict_done(OCF_SUCCESS, "%s", ""); /* it is filled after the promotion */
 	if (!peer || !reports_here(facts, peer, candidate) || !peer->applied || !gtid_set_contains(peer->applied, held)) {
-		if (facts->patience_over == TRI_YES)
+		if (facts->patience_over == TRI_YES || (facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate))))
 			return verdict_done(OCF_SUCCESS, "%s has not taken over what this node holds", candidate);
 		return verdict_step(STEP_WAIT, "waits until %s has everything", candidate);
 	}
 	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&
 	    server->receiver != THREAD_STOPPED)
 		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= config_acknowledgers(config, gtid_set_flavour(held) == GTID_FLAVOUR_MARIADB))
+		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
 	if (server_drained(server) == TRI_YES)
 		return verdict_target(STEP_FOLLOW, candidate, "%s", "");
 	if (server->applier_error || facts->patience_over == TRI_YES)
@@ -136,8 +155,6 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_done(OCF_SUCCESS, "has no report: it is the primary itself");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_done(OCF_SUCCESS, "has no report: the file that says what it has promised cannot be read");
-	if (server->has_source == TRI_YES && server->receiver != THREAD_STOPPED && facts->round_begun != TRI_YES)
-		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	/* What it publishes says whether there is anything in it. */
@@ -150,7 +167,10 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	promise.number = epoch_to_promise(facts, candidate);
 	if (promise.number)
 		return promise;
+	/* The promise holds from here on, and what it has received is final only now. */
+	if (facts->reported == TRI_UNKNOWN && server->has_source == TRI_YES && server->receiver != THREAD_STOPPED)
+		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (facts->reported == TRI_UNKNOWN)
 		return verdict_target(STEP_REPORT, candidate, "%s", "");
-	return str_equal(self, candidate) ? decide_candidate(config, facts, self, held) : decide_voter(facts, candidate, held);
+	return str_equal(self, candidate) ? decide_candidate(config, facts, self, held) : decide_voter(config, facts, candidate, held);
 }

@@ -101,6 +101,17 @@ static struct verdict credentials_missed(const struct verdict *verdict, const st
 	return *verdict;
 }
 
+/* For the next monitor: whether this one saw the replica without its source. */
+static void disconnected_note(struct context *ctx, const struct facts *facts)
+{
+	struct error ignored;
+	bool disconnected = facts->server.has_source == TRI_YES && facts->server.receiver != THREAD_RUNNING;
+	if (!disconnected && facts->disconnected_before == TRI_YES)
+		(void)file_remove(ctx->disconnected_file, &ignored);
+	else if (disconnected && facts->disconnected_before == TRI_NO && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+		(void)file_write(ctx->disconnected_file, "", 0600, &ignored);
+}
+
 static struct verdict monitor(struct context *ctx)
 {
 	struct facts facts = { 0 };
@@ -118,6 +129,10 @@ static struct verdict monitor(struct context *ctx)
 		if (ctx->config.instance.clustered && facts.published != TRI_YES && facts.server.state == SERVER_UP && publish_state(ctx, &facts, &err))
 			log_warning("node attributes: %s", err.sentence);
 	}
+	disconnected_note(ctx, &facts);
+	/* The controller that has the score's change and this result within milliseconds waits a whole second for its own writes. */
+	if (verdict.code == OCF_FAILED_PROMOTED)
+		clock_pause_ms(60);
 	if (facts.worker == TRI_YES && file_read(ctx->progress_file, 512, &progress, &err) == 0 && progress)
 		verdict = verdict_done(verdict.code, "%.500s", progress);
 	facts_clear(&facts);
@@ -159,8 +174,9 @@ static struct verdict demote(struct context *ctx)
 
 static struct verdict notify_round(struct context *ctx)
 {
-	/* For the others' part. MariaDB's receivers need a second to stop when their source is dead. */
-	ctx->patience_ms = clock_now_ms() + 1500;
+	/* For the part of those that take part now: MariaDB's receivers need a second to stop when their source is dead. */
+	ctx->patience_ms = clock_now_ms() + 3000;
+	ctx->moment_ms = clock_now_ms() + 250;
 	return run_loop(ctx, decide_round, LOOK_SERVER, NULL);
 }
 
@@ -171,7 +187,9 @@ static struct verdict notify_follow(struct context *ctx)
 	ctx->near_ms = ctx->patience_ms;
 	observe(ctx, LOOK_SERVER | LOOK_PEERS, &facts);
 	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
-	if (facts.server.state == SERVER_UP && facts.local_role == ROLE_REPLICA && facts.worker == TRI_NO)
+	/* A former primary takes a second to become a source for nobody: with others to acknowledge, its monitor does that. */
+	bool later = facts.server.source_on == TRI_YES && ctx->config.instance.clone_max > 2;
+	if (facts.server.state == SERVER_UP && facts.local_role == ROLE_REPLICA && facts.worker == TRI_NO && !later)
 		verdict = run_loop(ctx, decide_follow, LOOK_SERVER | LOOK_PEERS, NULL);
 	facts_clear(&facts);
 	return verdict;

@@ -76,7 +76,7 @@ static int promise(struct context *ctx, uint64_t epoch, struct error *err)
 	if (promise_raise(ctx, epoch, err))
 		return -1;
 	ctx->round_begun = true;
-	str_set(&ctx->reported, NULL);
+	publish_joined(ctx, epoch);
 	/* For the promotion that follows: only the candidate has one. */
 	if (!str_equal(ctx->config.instance.notify_promote, ctx->config.instance.node))
 		return 0;
@@ -130,6 +130,9 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 		return -1;
 	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
 	if (facts->server.has_source == TRI_YES && run(ctx, STATEMENT_STOP_REPLICATION, err))
+		return -1;
+	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
+	if (facts->server.source_on != TRI_NO && run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err))
 		return -1;
 	if (position_set(ctx, facts, err))
 		return -1;

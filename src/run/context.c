@@ -20,6 +20,7 @@ static void paths_make(struct context *ctx)
 	ctx->published_file = str_printf("%s/published", ctx->run_dir);
 	ctx->round_file = str_printf("%s/round", ctx->run_dir);
 	ctx->progress_file = str_printf("%s/progress", ctx->run_dir);
+	ctx->disconnected_file = str_printf("%s/disconnected", ctx->run_dir);
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
 	ctx->local_file = str_printf("%s/local", ctx->state_dir);
 	ctx->worker_log = str_printf("%s/worker.log", ctx->state_dir);
@@ -34,6 +35,7 @@ static void deadlines_set(struct context *ctx)
 	ctx->deadline_ms = now + (timeout > reserve ? timeout - reserve : timeout / 2);
 	ctx->near_ms = now + timeout * 3 / 4;
 	ctx->patience_ms = now + (timeout / 4 < 5000 ? timeout / 4 : 5000);
+	ctx->stopped_ms = 200;
 	ctx->answer_ms = timeout / 3 < 5000 ? timeout / 3 : 5000;
 }
 
@@ -88,7 +90,7 @@ int context_open_bare(struct context *ctx, char *const *env, struct error *err)
 
 void context_close(struct context *ctx)
 {
-	char **owned[] = { &ctx->run_dir, &ctx->server_marker, &ctx->worker_marker, &ctx->published_file, &ctx->round_file, &ctx->progress_file,
+	char **owned[] = { &ctx->run_dir, &ctx->server_marker, &ctx->worker_marker, &ctx->published_file, &ctx->round_file, &ctx->progress_file, &ctx->disconnected_file,
 			   &ctx->state_dir, &ctx->local_file, &ctx->worker_log, &ctx->init_marker, &ctx->reported };
 	context_disconnect(ctx);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

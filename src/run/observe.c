@@ -205,10 +205,10 @@ static enum server_state state_of_outcome(struct context *ctx, enum sql_outcome 
 	return state_without_answer(ctx, before, since_ms);
 }
 
-/* A process stopped by a signal may be continued at once, by a debugger or an impatient operator: it is given two seconds. */
+/* A process stopped by a signal may be continued at once, by a debugger or an impatient operator: a monitor gives it two seconds. */
 static bool stays_stopped(const struct context *ctx)
 {
-	uint64_t until = clock_now_ms() + (ctx->answer_ms < 2000 ? ctx->answer_ms : 2000);
+	uint64_t until = clock_now_ms() + ctx->stopped_ms;
 	while (proc_state(&ctx->server) == PROC_STOPPED) {
 		if (clock_now_ms() >= until)
 			return true;
@@ -274,6 +274,8 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	uint64_t now = clock_now_ms();
 	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
 	facts->deadline_near = tri_of(now >= ctx->near_ms);
+	facts->disconnected_before = tri_of(path_exists(ctx->disconnected_file) == PRESENCE_YES);
+	facts->moment_over = tri_of(now >= ctx->moment_ms);
 	facts->patience_over = tri_of(now >= ctx->patience_ms);
 	facts->close_failures = ctx->close_failures;
 	facts->sysvars_set = tri_of(ctx->sysvars_set);

@@ -167,6 +167,17 @@ char *report_text(const struct context *ctx, const struct facts *facts, const ch
 	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s", (unsigned long long)facts->promised, candidate, held, applied);
 }
 
+/* Takes part, and has not reported yet: the others know that it is worth waiting for. */
+void publish_joined(struct context *ctx, uint64_t epoch)
+{
+	struct error err;
+	_cleanup_free_ char *name = attr_name(ctx, "-report"),
+			    *text = str_printf("v=1 epoch=%llu candidate=%s", (unsigned long long)epoch, ctx->config.instance.notify_promote);
+	if (cluster_attr_set(name, text, ATTR_PRIVATE, ctx->deadline_ms, &err))
+		log_warning("node attributes: %s", err.sentence);
+	str_set(&ctx->reported, NULL);
+}
+
 void publish_report(struct context *ctx, const struct facts *facts, const char *candidate, struct error *err)
 {
 	_cleanup_free_ char *name = attr_name(ctx, "-report"), *text = report_text(ctx, facts, candidate);
