@@ -190,7 +190,7 @@ static enum sql_outcome fail_late(struct sql *sql, const struct budget *budget, 
 {
 	sql->broken = true;
 	error_set(err, OCF_ERR_GENERIC, "the server at %s did not answer within %.1f s", sql->place,
-		  (double)(budget->deadline_ms - budget->started_ms) / 1000);
+		  budget->deadline_ms > budget->started_ms ? (double)(budget->deadline_ms - budget->started_ms) / 1000 : 0.0);
 	return SQL_UNKNOWN;
 }
 

@@ -46,6 +46,9 @@ static struct verdict start(struct context *ctx)
 	struct verdict verdict = run_loop(ctx, decide_start, LOOK_SERVER, &facts);
 	if (verdict.code == OCF_SUCCESS)
 		publish_score(ctx, &facts);
+	/* The start that has launched it may have been killed before it came to this. */
+	if (verdict.code == OCF_SUCCESS && facts.server.state == SERVER_UP && server_secure(ctx, &err))
+		verdict = failed(&err);
 	facts_clear(&facts);
 	return verdict;
 }
@@ -282,7 +285,8 @@ static char *trace_path(char *const *env, const struct context *ctx, const char 
 		trace = env_get(env, "OCF_RESKEY_trace_ra");
 	if (str_empty(trace) || strcmp(trace, "0") == 0)
 		return NULL;
-	if (file && *file == '/')
+	/* `pcs resource debug-monitor --full` names /dev/stderr, which is no file to be made. */
+	if (file && *file == '/' && !str_starts(file, "/dev/"))
 		return str_dup(file);
 	clock_stamp(stamp);
 	_cleanup_free_ char *dir = str_printf("%s/trace_ra/mysql", *trace == '/' ? trace : "/var/lib/heartbeat");

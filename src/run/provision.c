@@ -176,6 +176,20 @@ static int dump_load(struct context *ctx, const struct peer_facts *peer, struct 
 	return rc;
 }
 
+/* The copy's binary log is empty. It is told where it stands, or a copy taken from this node in its turn would begin at nothing. */
+static int binlog_state_set(struct context *ctx, struct error *err)
+{
+	struct sql_rows rows = { 0 };
+	context_disconnect(ctx); /* the accounts are the copy's now */
+	if (context_connect(ctx, clock_now_ms() + 10000, err) != SQL_OK || context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
+		return -1;
+	const char *executed = rows.rows ? sql_value(&rows, 0, "executed") : NULL;
+	int rc = str_empty(executed) ? error_set(err, OCF_ERR_GENERIC, "the copy does not say where it was taken") :
+				       context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_STATE, err, "set", executed, NULL) == SQL_OK ? 0 : -1;
+	sql_rows_clear(&rows);
+	return rc;
+}
+
 static int dump_from(struct context *ctx, const struct facts *facts, const struct peer_facts *peer, struct error *err)
 {
 	/* A server with data is taken down and its data set aside; what comes up then is empty and is filled in the next round. */
@@ -189,7 +203,7 @@ static int dump_from(struct context *ctx, const struct facts *facts, const struc
 	}
 	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
 		return -1;
-	return dump_load(ctx, peer, err);
+	return dump_load(ctx, peer, err) || binlog_state_set(ctx, err) ? -1 : 0;
 }
 
 int provision(struct context *ctx, const struct facts *facts, const char *node, struct error *err)

@@ -221,11 +221,13 @@ static void socket_lock_remove(const struct context *ctx)
 }
 
 /* MySQL initialises with a root account that needs no password: from its first minute on only the system's root gets in, by the socket. */
-static int root_secure(struct context *ctx, struct error *err)
+int server_secure(struct context *ctx, struct error *err)
 {
 	_cleanup_free_ char *marker = new_marker(ctx);
 	if (path_exists(marker) != PRESENCE_YES)
 		return 0;
+	if (context_connect(ctx, ctx->deadline_ms, err) != SQL_OK)
+		return -1;
 	if (!dialect_statement(ctx->dialect, STATEMENT_SECURE_ROOT))
 		return file_remove(marker, err);
 	if (context_run(ctx, ctx->sql, STATEMENT_NO_BINLOG, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
@@ -241,8 +243,12 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	uid_t uid;
 	gid_t gid;
 	int lock = -1;
-	if (server_validate(ctx, err) || account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || directories_make(ctx, uid, gid, err))
+	if (server_validate(ctx, err) || account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err))
 		return -1;
+	if (directories_make(ctx, uid, gid, err)) {
+		ctx->starts_failed++;
+		return -1;
+	}
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return error_wrap(err, "another server or another resource uses %s", ctx->config.datadir);
 	if (user_options_read(ctx, &options, err)) {
@@ -272,7 +278,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 		}
 		if (context_connect(ctx, clock_now_ms() + 1000, &silent) == SQL_OK) {
 			ctx->starts_failed = 0;
-			return root_secure(ctx, err);
+			return server_secure(ctx, err);
 		}
 		clock_pause_ms(25);
 	}

@@ -49,6 +49,8 @@ class Trial:
             self.application.stop()
 
     def judge(self):
+        if self.expect_move:
+            self.lab.wait_until(lambda: self.lab.primary() not in (None, self.before), self.settle, "another node to be promoted")
         self.application.wait_for_ack(after=time.monotonic(), timeout=self.settle)
         self.after = self.lab.wait_settled(self.settle, nodes=self.nodes, failures_ok=True)
         self.application.wait_for_ack(after=time.monotonic(), timeout=self.settle)

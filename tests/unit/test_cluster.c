@@ -246,7 +246,7 @@ static void a_call_that_hangs_ends_at_its_deadline_and_the_next_one_works(void *
 	(void)state;
 	assert_int_equal(cluster_attr_query("hang", &values, begin_ms + 60, &err), -1);
 	took_ms = clock_now_ms() - begin_ms;
-	assert_in_range(took_ms, 60, 2000);
+	assert_true(took_ms >= 60 && took_ms <= 2000);
 	assert_int_equal(err.code, OCF_ERR_GENERIC);
 	assert_string_equal(err.sentence,
 			    "Pacemaker's attribute manager (pacemaker-attrd) did not answer in time when reading attribute hang");
