@@ -8,6 +8,8 @@
 
 int server_initialise(struct context *ctx, struct error *err);
 int server_launch(struct context *ctx, enum launch_as as, struct error *err);
+/* Closes the root account of a server that we have initialised; nothing on any other. */
+int server_secure(struct context *ctx, struct error *err);
 int server_shutdown(struct context *ctx, struct error *err);
 int server_kill(struct context *ctx, const char *reason, struct error *err); /* destructive: SIGKILL */
 /* Fills this node from a peer; runs in the detached worker only. Returns when the server has to be started, or followed up, again. */

@@ -144,6 +144,21 @@ def killed_in_start(agent):
     return f"probes during recovery: {seen}"
 
 
+def killed_before_root_is_closed(agent):
+    """The start that has initialised is killed when the server has just been launched: the next one closes root's account all the same."""
+    agent.clear()
+    action = agent.begin("start", timeout=60)
+    agent.lab.wait_until(agent.launched, 20, "a server to be launched", interval=0.002)
+    os.killpg(action.pid, signal.SIGKILL)
+    action.wait()
+    agent.lab.wait_until(lambda: agent.sql("SELECT 1", check=False).ok, 20, "the server to answer")
+    agent.expect(OK, "start")
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    done = agent.node.run([*nobody, agent.lab.flavour.client, "--no-defaults", "--socket=" + SOCKET, "--user=root", "-e", "SELECT 1"])
+    check(not done.ok, "anybody can connect as root without a password")
+    check("systole-new" not in agent.sh(f"ls -A {DATADIR}").stdout, "the mark of a new data directory was left")
+
+
 def killed_in_initialise(agent):
     """Killed at any moment of the first start, alone or with its group, the next start makes a good data directory."""
     moments = (0.02, 0.15, 0.35, 1.2) if not agent.mysql else (0.05, 0.8, 2.2)
@@ -204,6 +219,7 @@ TESTS = [
     ("kill -9 of a replica's server", killed_replica),
     ("kill -9 of a primary's server", killed_primary),
     ("an agent killed while its server starts or recovers", killed_in_start),
+    ("an agent killed before it has closed root's account", killed_before_root_is_closed),
     ("an agent killed while it initialises", killed_in_initialise),
     ("stop with a configuration that is not valid any more", stop_with_bad_configuration),
     ("a trace says what was decided, and no password", trace),

@@ -224,13 +224,13 @@ def refused_variables(agent):
 def server_refuses(agent):
     """What only the server can find wrong is said in its own words."""
     agent.restore()
-    agent.refuses(GENERIC, "start", ["ended while it was starting", "no_such_option"], timeout=8, config=agent.config("no_such_option=1"))
+    agent.refuses(GENERIC, "start", ["ended while it was starting", "no_such_option"], timeout=20, config=agent.config("no_such_option=1"))
     agent.refuses(ARGS, "start", ["parameter config", "/etc/mysql/broken.cnf"], config=agent.write("/etc/mysql/broken.cnf", "x=1\n[mysqld]\n"))
     agent.refuses(ARGS, "start", ["parameter config"], config=DATADIR)
-    listener = "import socket,time; s=socket.socket(); s.setsockopt(1,2,1); s.bind(('',3306)); s.listen(); print('ready',flush=True); time.sleep(15)"
-    taken = subprocess.Popen(agent.node.command(["timeout", "15", "python3", "-c", listener]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    listener = "import socket,time; s=socket.socket(); s.setsockopt(1,2,1); s.bind(('',3306)); s.listen(); print('ready',flush=True); time.sleep(30)"
+    taken = subprocess.Popen(agent.node.command(["timeout", "30", "python3", "-c", listener]), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     taken.stdout.readline()
-    agent.refuses(GENERIC, "start", ["ended while it was starting", "3306"], timeout=8)
+    agent.refuses(GENERIC, "start", ["ended while it was starting", "3306"], timeout=25)
     agent.expect(OK, "stop")
     check(not agent.servers(), "a server runs")
     agent.sh("fuser -k 3306/tcp", check=False)
