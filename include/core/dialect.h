@@ -53,6 +53,7 @@ enum statement {
 	STATEMENT_CLONE_STATUS,	     /* one row: state, error_no, error_message */
 	STATEMENT_CLONE_PROGRESS,    /* one row: percent */
 	STATEMENT_PASSWORD_HASH,     /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
+	STATEMENT_TURN_AWAY,	     /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
 	STATEMENT_BINLOGS,	     /* rows: Log_name */
 	STATEMENT_COUNT
 };

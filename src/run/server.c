@@ -289,6 +289,9 @@ int server_shutdown(struct context *ctx, struct error *err)
 {
 	struct error ignored;
 	ctx->shutdown_sent = true;
+	/* Whether it works or not, the server goes down now. */
+	if (ctx->sql && dialect_statement(ctx->dialect, STATEMENT_TURN_AWAY))
+		(void)context_run(ctx, ctx->sql, STATEMENT_TURN_AWAY, &ignored, NULL);
 	/* One that was found by its PID file removes that before it has ended: from here on it is known by its marker. */
 	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
 		(void)proc_marker_write(ctx->server_marker, &ctx->server, &ignored);
