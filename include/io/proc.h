@@ -82,6 +82,10 @@ int proc_launch(const struct proc_server *server, struct proc *ret, struct error
 int proc_detach(const char *marker, const char *log, int (*work)(void *data), void *data, struct error *err);
 int proc_signal_group(const struct proc *leader, int signal, struct error *err);
 
+/* Ends the TCP connections that this process tries to open to a port and that nobody has answered yet: they fail as if refused. Connections
+ * that stand are not touched. Returns how many. Linux 5.6: pidfd_getfd. */
+unsigned int proc_end_connects(const struct proc *proc, unsigned int port);
+
 /* The last lines of a log file, for a sentence: the last one that has "[ERROR]", else the last one. Caller frees; NULL: nothing. */
 char *log_last_error(const char *path);
 

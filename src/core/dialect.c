@@ -162,6 +162,7 @@ static const struct dialect mariadb_105 = {
 	.receiver_errno = "Last_IO_Errno", .receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",
 	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",
 	.auto_position = "Using_Gtid",
+	.receiver_lingers = true,
 	.waits_for_one = true,
 };
 

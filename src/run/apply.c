@@ -1,6 +1,8 @@
 /* One effect a step. Whether it took place is for the next look to say. */
 #include "run/run.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,39 @@ static int outcome_ok(enum sql_outcome outcome)
 static int run(struct context *ctx, enum statement statement, struct error *err)
 {
 	return outcome_ok(context_run(ctx, ctx->sql, statement, err, NULL));
+}
+
+struct impatience {
+	const struct proc *server;
+	unsigned int port;
+	atomic_bool over;
+};
+
+/* An attempt that has not been answered within this time goes to a machine that is gone. */
+#define ANSWER_MS 50
+
+static void *impatience_run(void *data)
+{
+	struct impatience *impatience = data;
+	uint64_t since_ms = clock_now_ms();
+	for (; !atomic_load(&impatience->over); clock_pause_ms(2))
+		if (clock_now_ms() - since_ms >= ANSWER_MS)
+			(void)proc_end_connects(impatience->server, impatience->port);
+	return NULL;
+}
+
+/* Stops the receiver, alone or with the applier. MariaDB's semi-sync receiver connects to its source once more, to end its session there;
+ * with a dead source that would be a second of every failover. */
+static int receiver_stop(struct context *ctx, const struct facts *facts, enum statement statement, struct error *err)
+{
+	struct impatience impatience = { .server = &ctx->server, .port = (unsigned int)facts->server.source_port };
+	pthread_t thread;
+	bool started = ctx->dialect->receiver_lingers && pthread_create(&thread, NULL, impatience_run, &impatience) == 0;
+	int rc = run(ctx, statement, err);
+	atomic_store(&impatience.over, true);
+	if (started)
+		pthread_join(thread, NULL);
+	return rc;
 }
 
 static int close_writes(struct context *ctx, struct error *err)
@@ -93,7 +128,7 @@ static int semisync_replica(struct context *ctx, const struct facts *facts, stru
 	/* A receiver that runs has told its source that it does not acknowledge. */
 	if (facts->server.has_source != TRI_YES || facts->server.receiver == THREAD_STOPPED)
 		return 0;
-	return run(ctx, STATEMENT_STOP_RECEIVER, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user",
+	return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user",
 										 ctx->credentials.replication.user, "password",
 										 ctx->credentials.replication.password, NULL)) ?
 		       -1 :
@@ -129,7 +164,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	if (peer->role == ROLE_PRIMARY && peer->epoch > facts->promised && promise_raise(ctx, peer->epoch, err))
 		return -1;
 	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
-	if (facts->server.has_source == TRI_YES && run(ctx, STATEMENT_STOP_REPLICATION, err))
+	if (facts->server.has_source == TRI_YES && receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err))
 		return -1;
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
 	if (facts->server.source_on != TRI_NO && run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err))
@@ -143,9 +178,9 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 				      ctx->credentials.replication.password, NULL));
 }
 
-static int forget_source(struct context *ctx, struct error *err)
+static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)
 {
-	return run(ctx, STATEMENT_STOP_REPLICATION, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
+	return receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
 }
 
 /* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
@@ -295,13 +330,13 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_SEMISYNC_REPLICA:
 		return semisync_replica(ctx, facts, err);
 	case STEP_STOP_RECEIVER:
-		return run(ctx, STATEMENT_STOP_RECEIVER, err);
+		return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err);
 	case STEP_START_APPLIER:
 		return run(ctx, STATEMENT_START_APPLIER, err);
 	case STEP_FOLLOW:
 		return follow(ctx, facts, verdict->target, err);
 	case STEP_FORGET_SOURCE:
-		return forget_source(ctx, err);
+		return forget_source(ctx, facts, err);
 	case STEP_SEMISYNC_SOURCE:
 		return semisync_source(ctx, verdict->number, err);
 	case STEP_CLOSE_WRITES:

@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -427,6 +430,48 @@ static void the_last_error_of_a_log_is_found(void **state)
 	file_remove(path, NULL);
 }
 
+/* A listener whose queue is full answers nobody: the next attempt stays unanswered, as one to a dead machine does. */
+static int attempt(const struct sockaddr_in *address)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	(void)connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	return fd;
+}
+
+static bool unanswered(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, 50) == 0;
+}
+
+static void an_unanswered_connection_attempt_is_ended_and_one_that_stands_is_not(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), attempts[8], count = 0;
+	struct proc self;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	do
+		attempts[count++] = attempt(&address);
+	while (count < 8 && !unanswered(attempts[count - 1]));
+	assert_true(unanswered(attempts[count - 1]));
+	assert_int_equal(proc_of_pid(getpid(), &self, NULL), 0);
+	assert_int_equal(proc_end_connects(&self, (unsigned int)ntohs(address.sin_port) + 1), 0);
+	assert_true(proc_end_connects(&self, ntohs(address.sin_port)) >= 1);
+	assert_false(unanswered(attempts[count - 1]));
+	assert_int_equal(send(attempts[0], "x", 1, MSG_NOSIGNAL), 1);
+	for (int i = 0; i < count; i++)
+		close(attempts[i]);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(a_worker_is_named_until_it_ends),
 	    cmocka_unit_test(ending_a_worker_ends_its_helpers),
 	    cmocka_unit_test(the_last_error_of_a_log_is_found),
+	    cmocka_unit_test(an_unanswered_connection_attempt_is_ended_and_one_that_stands_is_not),
 	};
 	int failed;
 
