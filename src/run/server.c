@@ -267,7 +267,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	if (rc)
 		return rc;
 	log_info("%s was started as process %d", ctx->config.binary, (int)ctx->server.pid);
-	ctx->sysvars_set = false;
+	ctx->sysvars_set = ctx->shutdown_sent = false;
 	/* Its answer is the next look's; here only that it does not end at once. */
 	while (clock_now_ms() < ctx->deadline_ms) {
 		struct error silent;
