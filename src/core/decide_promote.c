@@ -90,7 +90,13 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 		v.number = k;
 		return v;
 	}
-	if (server->clients < k && facts->opened_now != TRI_YES && facts->patience_over != TRI_YES)
+	if (server->clients >= k)
+		return (struct verdict){ 0 };
+	/* The very first start: the others are empty and are filled from here. A commit that waits for an acknowledgement would hold up the
+	 * copy, and the copy the acknowledgement: so they come first, and clients after them. */
+	if (facts->opened_now == TRI_YES && facts->published != TRI_YES)
+		return verdict_step(STEP_PUBLISH, "%s", "");
+	if ((facts->opened_now == TRI_YES ? facts->deadline_near : facts->patience_over) != TRI_YES)
 		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected", (unsigned long long)server->clients,
 				    (unsigned long long)k);
 	return (struct verdict){ 0 };

@@ -119,7 +119,7 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	const struct server_facts *server = &facts->server;
 	const struct peer_facts *peer = facts_find(facts, candidate);
 	if (gtid_set_empty(held))
-		return verdict_done(OCF_SUCCESS, "%s", ""); /* it is filled after the promotion */
+		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
 	if (!peer || !reports_here(facts, peer, candidate) || !peer->applied || !gtid_set_contains(peer->applied, held)) {
 		if (facts->patience_over == TRI_YES || (facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate))))
 			return verdict_done(OCF_SUCCESS, "%s has not taken over what this node holds", candidate);

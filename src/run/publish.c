@@ -23,6 +23,9 @@ static enum role role_now(const struct facts *facts)
 {
 	if (facts->server.state != SERVER_UP || facts->worker == TRI_YES)
 		return ROLE_RECOVERING;
+	/* In the very first start the others are filled from here before clients may write. */
+	if (facts->opened_now == TRI_YES)
+		return ROLE_PRIMARY;
 	return facts->local_role == ROLE_PRIMARY && facts->server.writable == TRI_YES ? ROLE_PRIMARY : ROLE_REPLICA;
 }
 
@@ -40,7 +43,8 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
 	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
-			  (unsigned long long)(role == ROLE_PRIMARY ? facts->primary_epoch : 0), (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
+			  (unsigned long long)(role != ROLE_PRIMARY ? 0 : facts->opened_now == TRI_YES ? facts->promised : facts->primary_epoch),
+			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
 			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)));
 }
 
