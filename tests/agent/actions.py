@@ -65,7 +65,7 @@ def a_life(agent):
     answer = agent.expect(OK, "stop")
     agent.expect(OK, "stop")
     agent.nothing_runs()
-    left = agent.sh(f"ls {SOCKET} /run/systole/db/server /run/systole/db/worker 2>/dev/null || true").stdout
+    left = agent.sh(f"for path in {SOCKET} /run/systole/db/server /run/systole/db/worker; do if [ -e $path ]; then echo $path; fi; done").stdout
     check(not left, f"stop left {left}")
     return f"stop took {answer.seconds:.1f} s"
 
