@@ -31,18 +31,18 @@ struct sysvars {
 
 /* What Pacemaker says of this instance: not parameters. */
 struct instance {
-	char *resource;	       /* OCF_RESOURCE_INSTANCE without ":N" */
-	char *node;	       /* CRM_meta_on_node; NULL outside Pacemaker */
-	uint64_t node_id;      /* CRM_meta_on_node_uuid when it is a number, else 0 */
-	bool clustered;	       /* Pacemaker started us */
-	bool notify;	       /* meta notify=true: without it there is no election */
-	uint64_t clone_max;    /* instances that should exist: the voters, N; 1 outside a cluster */
-	uint64_t timeout_ms;   /* of this action */
-	uint64_t interval_ms;  /* 0: a probe, or not a monitor */
-	uint64_t check_level;  /* OCF_CHECK_LEVEL */
+	char *resource;				    /* OCF_RESOURCE_INSTANCE without ":N" */
+	char *node;				    /* CRM_meta_on_node; NULL outside Pacemaker */
+	uint64_t node_id;			    /* CRM_meta_on_node_uuid when it is a number, else 0 */
+	bool clustered;				    /* Pacemaker started us */
+	bool notify;				    /* meta notify=true: without it there is no election */
+	uint64_t clone_max;			    /* instances that should exist: the voters, N; 1 outside a cluster */
+	uint64_t timeout_ms;			    /* of this action */
+	uint64_t interval_ms;			    /* 0: a probe, or not a monitor */
+	uint64_t check_level;			    /* OCF_CHECK_LEVEL */
 	const char *notify_type, *notify_operation; /* "pre", "promote"; NULL: not a notification */
-	char *notify_promote;  /* the node that is to be promoted; NULL: none or more than one */
-	char *notify_active;   /* names of the nodes with a running instance, separated by blanks */
+	char *notify_promote;			    /* the node that is to be promoted; NULL: none or more than one */
+	char *notify_active;			    /* names of the nodes with a running instance, separated by blanks */
 };
 
 struct config {

@@ -13,14 +13,14 @@ enum step {
 	STEP_WAIT,     /* nothing to do but look again in a moment */
 	STEP_LOOK,     /* more must be seen first: verdict.look */
 	/* the server's process */
-	STEP_INITIALISE,  /* an empty data directory becomes a server's */
+	STEP_INITIALISE, /* an empty data directory becomes a server's */
 	STEP_LAUNCH,
 	STEP_LAUNCH_BEHIND, /* as above, another primary exists */
-	STEP_SHUTDOWN,	  /* SIGTERM */
-	STEP_KILL_SERVER, /* SIGKILL; destructive */
-	STEP_DEFER,	  /* a detached worker brings the server back, so that an election need not wait for it */
+	STEP_SHUTDOWN,	    /* SIGTERM */
+	STEP_KILL_SERVER,   /* SIGKILL; destructive */
+	STEP_DEFER,	    /* a detached worker brings the server back, so that an election need not wait for it */
 	STEP_KILL_WORKER,
-	STEP_PROVISION,	  /* a detached worker fills the data directory from verdict.target; destructive */
+	STEP_PROVISION, /* a detached worker fills the data directory from verdict.target; destructive */
 	/* replication */
 	STEP_SEMISYNC_REPLICA,
 	STEP_STOP_RECEIVER,
@@ -46,9 +46,9 @@ enum step {
 
 /* What an observation takes in; each costs time. The server's process is always looked at. */
 enum look {
-	LOOK_SERVER = 1 << 0,	   /* variables, replication, semi-sync */
-	LOOK_PEERS = 1 << 1,	   /* the others' attributes */
-	LOOK_PRIMARY = 1 << 2,	   /* the primary's position, asked over SQL */
+	LOOK_SERVER = 1 << 0,  /* variables, replication, semi-sync */
+	LOOK_PEERS = 1 << 1,   /* the others' attributes */
+	LOOK_PRIMARY = 1 << 2, /* the primary's position, asked over SQL */
 	LOOK_ACCOUNTS = 1 << 3,
 	LOOK_QUORUM = 1 << 4,
 	LOOK_SESSIONS = 1 << 5,
@@ -76,8 +76,8 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 
 /* Promotion scores: equal for all good nodes, so that a role never moves by itself. */
 enum score {
-	SCORE_NONE = 0,	  /* must not be promoted now */
-	SCORE_EMPTY = 1,  /* the very first start, all nodes empty */
+	SCORE_NONE = 0,	 /* must not be promoted now */
+	SCORE_EMPTY = 1, /* the very first start, all nodes empty */
 	SCORE_BEHIND = 50,
 	SCORE_GOOD = 100,
 };

@@ -18,22 +18,22 @@ bool server_version_parse(const char *text, struct server_version *ret);
 
 /* Statements have arguments in braces: {host} is quoted text, {port} a number, {id} a number, {k} a number. */
 enum statement {
-	STATEMENT_OBSERVE,	     /* one row: read_only, super_read_only, server_id, server_uuid, executed, applied_position, own_binlog, purged */
-	STATEMENT_SEMISYNC,	     /* one row: source_enabled, replica_enabled, wait_count, wait_point, timeout; refused when the plugin is missing */
-	STATEMENT_SEMISYNC_STATUS,   /* rows: Variable_name, Value */
-	STATEMENT_REPLICA_STATUS,    /* rows with the columns of struct dialect */
-	STATEMENT_USER_DATA,	     /* one row when there is a schema that is not the server's own */
-	STATEMENT_ACCOUNT_EXISTS,    /* {user}: one row when it does */
-	STATEMENT_SESSIONS,	     /* id of every session of a client */
-	STATEMENT_KILL_SESSION,	     /* {id} */
-	STATEMENT_LOCK_WAIT,	     /* {seconds}: for this session */
+	STATEMENT_OBSERVE, /* one row: read_only, super_read_only, server_id, server_uuid, executed, applied_position, own_binlog, purged */
+	STATEMENT_SEMISYNC, /* one row: source_enabled, replica_enabled, wait_count, wait_point, timeout; refused when the plugin is missing */
+	STATEMENT_SEMISYNC_STATUS, /* rows: Variable_name, Value */
+	STATEMENT_REPLICA_STATUS,  /* rows with the columns of struct dialect */
+	STATEMENT_USER_DATA,	   /* one row when there is a schema that is not the server's own */
+	STATEMENT_ACCOUNT_EXISTS,  /* {user}: one row when it does */
+	STATEMENT_SESSIONS,	   /* id of every session of a client */
+	STATEMENT_KILL_SESSION,	   /* {id} */
+	STATEMENT_LOCK_WAIT,	   /* {seconds}: for this session */
 	STATEMENT_CLOSE_WRITES,
 	STATEMENT_OPEN_WRITES,
-	STATEMENT_AGENT_WRITES,	     /* the agent may write, clients may not */
-	STATEMENT_NO_BINLOG,	     /* for this session */
+	STATEMENT_AGENT_WRITES, /* the agent may write, clients may not */
+	STATEMENT_NO_BINLOG,	/* for this session */
 	STATEMENT_SEMISYNC_REPLICA_ON,
-	STATEMENT_SEMISYNC_WAIT,     /* {timeout}: never fall back to asynchronous */
-	STATEMENT_SEMISYNC_COUNT,    /* {k}; NULL where the server always waits for one */
+	STATEMENT_SEMISYNC_WAIT,  /* {timeout}: never fall back to asynchronous */
+	STATEMENT_SEMISYNC_COUNT, /* {k}; NULL where the server always waits for one */
 	STATEMENT_SEMISYNC_POINT,
 	STATEMENT_SEMISYNC_SOURCE_ON,
 	STATEMENT_SEMISYNC_SOURCE_OFF,
@@ -43,18 +43,18 @@ enum statement {
 	STATEMENT_START_APPLIER,
 	STATEMENT_STOP_REPLICATION,
 	STATEMENT_FORGET_SOURCE,
-	STATEMENT_SET_POSITION,	     /* {set}: where replication goes on from; MariaDB */
+	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */
 	STATEMENT_RESET_BINLOG,
-	STATEMENT_SET_BINLOG_STATE,  /* {set}; MariaDB */
-	STATEMENT_SECURE_ROOT,	     /* NULL where a new data directory is secure */
-	STATEMENT_SET_VARIABLE,	     /* {name} raw, {value} raw: both were checked when the parameter was read */
-	STATEMENT_CLONE_DONOR,	     /* {donor} */
-	STATEMENT_CLONE,	     /* {user} {host} {port} {password} {tls} */
-	STATEMENT_CLONE_STATUS,	     /* one row: state, error_no, error_message */
-	STATEMENT_CLONE_PROGRESS,    /* one row: percent */
-	STATEMENT_PASSWORD_HASH,     /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
-	STATEMENT_TURN_AWAY,	     /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
-	STATEMENT_BINLOGS,	     /* rows: Log_name */
+	STATEMENT_SET_BINLOG_STATE, /* {set}; MariaDB */
+	STATEMENT_SECURE_ROOT,	    /* NULL where a new data directory is secure */
+	STATEMENT_SET_VARIABLE,	    /* {name} raw, {value} raw: both were checked when the parameter was read */
+	STATEMENT_CLONE_DONOR,	    /* {donor} */
+	STATEMENT_CLONE,	    /* {user} {host} {port} {password} {tls} */
+	STATEMENT_CLONE_STATUS,	    /* one row: state, error_no, error_message */
+	STATEMENT_CLONE_PROGRESS,   /* one row: percent */
+	STATEMENT_PASSWORD_HASH,    /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
+	STATEMENT_TURN_AWAY, /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
+	STATEMENT_BINLOGS,   /* rows: Log_name */
 	STATEMENT_COUNT
 };
 
@@ -68,7 +68,7 @@ struct dialect {
 	const char *source_host, *source_port, *received, *lag, *auto_position;
 	bool has_clone;
 	bool receiver_lingers; /* stopped, it connects to its source once more before it ends: seconds when the source is dead */
-	bool waits_for_one; /* semi-sync counts no replicas: k is 1 at most */
+	bool waits_for_one;    /* semi-sync counts no replicas: k is 1 at most */
 };
 
 /* The row for a version; NULL for a server that is too old (before MySQL 5.7.6, before MariaDB 10.5). */
@@ -81,10 +81,11 @@ const char *const *dialect_administration_grants(const struct dialect *dialect);
 const char *const *dialect_replication_grants(const struct dialect *dialect);
 
 struct statement_arg {
-	const char *name;  /* without braces */
-	const char *text;  /* quoted by quote() when the placeholder is {name}; put as it is for {name:raw} */
+	const char *name; /* without braces */
+	const char *text; /* quoted by quote() when the placeholder is {name}; put as it is for {name:raw} */
 };
 /* The statement with its arguments. quote() returns 'text' escaped for the connection. NULL when an argument is missing. Caller frees. */
-char *statement_render(const char *text, const struct statement_arg *args, size_t count, char *(*quote)(void *context, const char *text), void *context);
+char *statement_render(const char *text, const struct statement_arg *args, size_t count, char *(*quote)(void *context, const char *text),
+		       void *context);
 
 #endif

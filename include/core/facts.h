@@ -53,8 +53,8 @@ struct server_facts {
 	enum thread_state receiver, applier;
 	char *receiver_error; /* NULL: none */
 	char *applier_error;
-	uint64_t lag_s; /* behind its source, as the server says */
-	enum tri lagging; /* lag_s is beyond max_lag; UNKNOWN when the server cannot tell */
+	uint64_t lag_s;			/* behind its source, as the server says */
+	enum tri lagging;		/* lag_s is beyond max_lag; UNKNOWN when the server cannot tell */
 	enum tri source_on, replica_on; /* both sides of semi-sync */
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
 	uint64_t clients;		/* connected semi-sync replicas */
@@ -70,7 +70,7 @@ struct server_facts {
 struct peer_facts {
 	char *name;
 	enum role role;
-	uint64_t epoch; /* of its promotion, when it is the primary */
+	uint64_t epoch;	   /* of its promotion, when it is the primary */
 	uint64_t promised; /* its highest promise, as of its last action outside of a round */
 	char *address;
 	uint64_t port;
@@ -93,25 +93,25 @@ struct peer_facts {
 struct facts {
 	struct server_facts server;
 	/* the local file */
-	enum role local_role;	  /* PRIMARY: it was opened for writes and never properly closed */
-	uint64_t promised;	  /* highest epoch this node has promised */
-	uint64_t primary_epoch;	  /* the epoch in which it was opened */
+	enum role local_role;	/* PRIMARY: it was opened for writes and never properly closed */
+	uint64_t promised;	/* highest epoch this node has promised */
+	uint64_t primary_epoch; /* the epoch in which it was opened */
 	/* the host */
 	enum tri datadir_empty;
-	enum tri worker;	  /* a detached worker of ours is alive */
+	enum tri worker; /* a detached worker of ours is alive */
 	enum tri shutdown_sent;
-	enum tri deadline_near;   /* this action must come to an end */
-	enum tri moment_over;	  /* whoever takes part in this round at the same time would have been seen by now */
-	enum tri patience_over;	  /* the bounded wait for what others should do is over */
-	uint64_t close_failures;  /* how often closing writes was refused in this action */
-	enum tri diverged_twice;  /* the difference from the primary was seen for longer than a commit can be under way */
-	enum tri sysvars_set;	  /* of the present role, in this action */
-	enum tri published;	  /* what others see of this node is what is true now */
-	enum tri round_begun;	  /* this action has promised for this round */
-	enum tri reported;	  /* its report says what is true now */
+	enum tri deadline_near;	      /* this action must come to an end */
+	enum tri moment_over;	      /* whoever takes part in this round at the same time would have been seen by now */
+	enum tri patience_over;	      /* the bounded wait for what others should do is over */
+	uint64_t close_failures;      /* how often closing writes was refused in this action */
+	enum tri diverged_twice;      /* the difference from the primary was seen for longer than a commit can be under way */
+	enum tri sysvars_set;	      /* of the present role, in this action */
+	enum tri published;	      /* what others see of this node is what is true now */
+	enum tri round_begun;	      /* this action has promised for this round */
+	enum tri reported;	      /* its report says what is true now */
 	enum tri disconnected_before; /* the monitor before this one already saw it without its source */
-	enum tri detached;	  /* this is the detached worker itself */
-	enum tri opened_now;	  /* this action has created the accounts: nobody can have attached yet */
+	enum tri detached;	      /* this is the detached worker itself */
+	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
 	/* the cluster */
 	enum tri quorum;
 	enum tri peers_known; /* the others' attributes were read */

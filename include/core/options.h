@@ -21,7 +21,7 @@ struct user_options {
 	struct user_option {
 		char *name;  /* underscores, lower case, without loose_, skip_ becoming value 0 */
 		char *value; /* "1" where only the name stands */
-	} *items;
+	} * items;
 	size_t count;
 };
 void user_options_parse(const char *printed, struct user_options *ret);

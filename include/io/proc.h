@@ -55,7 +55,8 @@ struct proc_helper {
 	 * ("--defaults-extra-file=@SECRET@" becomes "--defaults-extra-file=/proc/self/fd/N"): nothing in argv, environment or on disk. NULL: none. */
 	const char *secret;
 };
-int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_status, char **ret_stdout, char **ret_stderr, struct error *err);
+int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_status, char **ret_stdout, char **ret_stderr,
+	      struct error *err);
 /* from | to, both bounded helpers. Success only when both exit 0 (the sentence says which did not, with the last line of its stderr). */
 int proc_help_pipe(const struct proc_helper *from, const struct proc_helper *to, uint64_t deadline_ms, struct error *err);
 

@@ -18,13 +18,13 @@ struct context {
 	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
 	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file;
 	char *state_dir, *local_file, *worker_log;
-	char *init_marker; /* in the data directory: it is being initialised */
-	uint64_t deadline_ms;  /* the action must have ended */
-	uint64_t moment_ms;    /* who takes part in a round at the same time has shown itself by then */
-	uint64_t patience_ms;  /* waiting for others ends here */
-	uint64_t near_ms;      /* the action should come to its end from here on */
-	uint64_t stopped_ms;   /* how long a stopped process may stay stopped before it counts as frozen */
-	uint64_t answer_ms;    /* how long one look at the server may take */
+	char *init_marker;    /* in the data directory: it is being initialised */
+	uint64_t deadline_ms; /* the action must have ended */
+	uint64_t moment_ms;   /* who takes part in a round at the same time has shown itself by then */
+	uint64_t patience_ms; /* waiting for others ends here */
+	uint64_t near_ms;     /* the action should come to its end from here on */
+	uint64_t stopped_ms;  /* how long a stopped process may stay stopped before it counts as frozen */
+	uint64_t answer_ms;   /* how long one look at the server may take */
 	struct sql *sql;
 	struct proc server;
 	/* what this action has done */
@@ -33,7 +33,7 @@ struct context {
 	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */
 	uint64_t diverged_since_ms;
-	char *reported; /* the report as published in this action */
+	char *reported;	   /* the report as published in this action */
 	struct error last; /* why the last step or look failed */
 };
 
@@ -49,11 +49,15 @@ enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, stru
 void context_disconnect(struct context *ctx);
 
 /* Renders and runs a statement of the dialect on a connection. Arguments: name, text pairs, NULL at the end. */
-enum sql_outcome context_run(struct context *ctx, struct sql *sql, enum statement statement, struct error *err, ...) __attribute__((sentinel));
-enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statement statement, struct sql_rows *ret, struct error *err, ...) __attribute__((sentinel));
-enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count, struct error *err);
+enum sql_outcome context_run(struct context *ctx, struct sql *sql, enum statement statement, struct error *err, ...)
+    __attribute__((sentinel));
+enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statement statement, struct sql_rows *ret, struct error *err, ...)
+    __attribute__((sentinel));
+enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count,
+				  struct error *err);
 /* A connection to another node's server with the replication account. */
-enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret, struct error *err);
+enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret,
+				      struct error *err);
 
 /* The local file: what must survive a power cut. */
 struct local_state {

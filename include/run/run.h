@@ -23,7 +23,7 @@ int publish_state(struct context *ctx, const struct facts *facts, struct error *
 enum tri published_state(const struct context *ctx, const struct facts *facts);
 void publish_score(struct context *ctx, const struct facts *facts);
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
-void publish_nothing(struct context *ctx); /* at stop: score and attributes go */
+void publish_nothing(struct context *ctx);  /* at stop: score and attributes go */
 void peers_observe(struct context *ctx, struct facts *facts);
 void primary_observe(struct context *ctx, struct facts *facts);
 

@@ -11,44 +11,140 @@
 #define FIELD(f) offsetof(struct config, f)
 
 const struct param param_table[] = {
-	{ .name = "binary", .type = PARAM_PATH, .fallback = SYSTOLE_DEFAULT_BINARY, .offset = FIELD(binary),
-	  .shortdesc = "Server program", .longdesc = "The server itself (mysqld or mariadbd), not mysqld_safe: Pacemaker does the watching." },
-	{ .name = "config", .type = PARAM_PATH, .fallback = SYSTOLE_DEFAULT_CONFIG, .offset = FIELD(config),
-	  .shortdesc = "Option file", .longdesc = "The server's option file. Options that the resource needs and the file lacks are given on the command line; one that contradicts them is an error." },
-	{ .name = "datadir", .type = PARAM_PATH, .fallback = "/var/lib/mysql", .offset = FIELD(datadir), .unique = true,
-	  .shortdesc = "Data directory", .longdesc = "The data directory. An empty one is initialised, and filled from the primary when there is one." },
-	{ .name = "user", .type = PARAM_STRING, .fallback = "mysql", .offset = FIELD(user),
-	  .shortdesc = "Operating system user", .longdesc = "The user that the server runs as, and that owns the data directory." },
-	{ .name = "group", .type = PARAM_STRING, .fallback = "mysql", .offset = FIELD(group),
-	  .shortdesc = "Operating system group", .longdesc = "The group that the server runs as." },
-	{ .name = "log", .type = PARAM_PATH, .fallback = "/var/log/mysql/error.log", .offset = FIELD(log),
-	  .shortdesc = "Error log", .longdesc = "The server's error log; also what it prints." },
-	{ .name = "pid", .type = PARAM_PATH, .fallback = "/run/mysqld/mysqld.pid", .offset = FIELD(pid), .unique = true,
-	  .shortdesc = "PID file", .longdesc = "The server's PID file." },
-	{ .name = "socket", .type = PARAM_PATH, .fallback = "/run/mysqld/mysqld.sock", .offset = FIELD(socket), .unique = true,
-	  .shortdesc = "Unix socket", .longdesc = "The server's unix socket; the resource agent administers the server through it." },
-	{ .name = "port", .type = PARAM_PORT, .fallback = "3306", .offset = FIELD(port), .unique = true,
-	  .shortdesc = "TCP port", .longdesc = "The port that clients and replicas connect to, the same on all nodes." },
-	{ .name = "replication_address", .type = PARAM_STRING, .fallback = "", .offset = FIELD(replication_address),
-	  .shortdesc = "Address for replication", .longdesc = "Name or address under which the other nodes replicate from this node. Default: the node's name in the cluster. Set it per node, with rules, to use a network of its own." },
-	{ .name = "credentials", .type = PARAM_PATH, .fallback = "", .offset = FIELD(credentials),
-	  .shortdesc = "Credentials file", .longdesc = "A file that only root can read, the same on all nodes, with the sections [administration] and [replication], each with user= and password=. Without [administration] the agent connects as root through the unix socket. [replication] is needed as soon as there is more than one node. At first start the accounts are created." },
-	{ .name = "durability", .type = PARAM_CHOICE, .fallback = "majority", .choices = "majority async", .offset = FIELD(durability),
-	  .shortdesc = "What an acknowledged commit survives", .longdesc = "majority: a commit is acknowledged when the primary and half of the other nodes have it; it survives whatever leaves a quorum of nodes, and waits while too few replicas answer. async: nothing is promised, a failover may lose the last commits." },
-	{ .name = "promoted_sysvars", .type = PARAM_SYSVARS, .fallback = "", .offset = FIELD(promoted_sysvars), .reloadable = true,
-	  .shortdesc = "Variables of the primary", .longdesc = "Global variables set at promotion: name=value, separated by semicolons. Numbers, words, or text in single quotes. They are tried at every start, so that an error is not found at a failover." },
-	{ .name = "unpromoted_sysvars", .type = PARAM_SYSVARS, .fallback = "", .offset = FIELD(unpromoted_sysvars), .reloadable = true,
-	  .shortdesc = "Variables of the replicas", .longdesc = "Global variables set at start and at demotion: name=value, separated by semicolons." },
-	{ .name = "additional_parameters", .type = PARAM_STRING, .fallback = "", .offset = FIELD(additional_parameters),
-	  .shortdesc = "More server options", .longdesc = "Further command line options of the server, separated by blanks." },
-	{ .name = "max_lag", .type = PARAM_DURATION, .fallback = "60s", .offset = FIELD(max_lag_ms), .reloadable = true,
-	  .shortdesc = "Largest lag of a good candidate", .longdesc = "A replica that is further behind is promoted only when no other can be, and is shown as catching up. 0 switches this off." },
-	{ .name = "shutdown_timeout", .type = PARAM_DURATION, .fallback = "0", .offset = FIELD(shutdown_timeout_ms), .reloadable = true,
-	  .shortdesc = "Time for a clean shutdown", .longdesc = "After this time a server that is shutting down is killed. 0: three quarters of the stop action's timeout." },
-	{ .name = "provision", .type = PARAM_CHOICE, .fallback = "auto", .choices = "auto manual", .offset = FIELD(provision), .reloadable = true,
-	  .shortdesc = "Filling a diverged node", .longdesc = "auto: a node whose data has diverged from the primary's is filled again from the primary, after what only it has was set aside. manual: it stays up, read-only and unpromoted, and says what differs. An empty node is always filled." },
-	{ .name = "tls", .type = PARAM_BOOL, .fallback = "false", .offset = FIELD(tls),
-	  .shortdesc = "Require TLS for replication", .longdesc = "Replication connections and copies use TLS or fail; the replication account is created so that it demands it." },
+    {.name = "binary",
+     .type = PARAM_PATH,
+     .fallback = SYSTOLE_DEFAULT_BINARY,
+     .offset = FIELD(binary),
+     .shortdesc = "Server program",
+     .longdesc = "The server itself (mysqld or mariadbd), not mysqld_safe: Pacemaker does the watching."},
+    {.name = "config",
+     .type = PARAM_PATH,
+     .fallback = SYSTOLE_DEFAULT_CONFIG,
+     .offset = FIELD(config),
+     .shortdesc = "Option file",
+     .longdesc = "The server's option file. Options that the resource needs and the file lacks are given on the command line; one that "
+		 "contradicts them is an error."},
+    {.name = "datadir",
+     .type = PARAM_PATH,
+     .fallback = "/var/lib/mysql",
+     .offset = FIELD(datadir),
+     .unique = true,
+     .shortdesc = "Data directory",
+     .longdesc = "The data directory. An empty one is initialised, and filled from the primary when there is one."},
+    {.name = "user",
+     .type = PARAM_STRING,
+     .fallback = "mysql",
+     .offset = FIELD(user),
+     .shortdesc = "Operating system user",
+     .longdesc = "The user that the server runs as, and that owns the data directory."},
+    {.name = "group",
+     .type = PARAM_STRING,
+     .fallback = "mysql",
+     .offset = FIELD(group),
+     .shortdesc = "Operating system group",
+     .longdesc = "The group that the server runs as."},
+    {.name = "log",
+     .type = PARAM_PATH,
+     .fallback = "/var/log/mysql/error.log",
+     .offset = FIELD(log),
+     .shortdesc = "Error log",
+     .longdesc = "The server's error log; also what it prints."},
+    {.name = "pid",
+     .type = PARAM_PATH,
+     .fallback = "/run/mysqld/mysqld.pid",
+     .offset = FIELD(pid),
+     .unique = true,
+     .shortdesc = "PID file",
+     .longdesc = "The server's PID file."},
+    {.name = "socket",
+     .type = PARAM_PATH,
+     .fallback = "/run/mysqld/mysqld.sock",
+     .offset = FIELD(socket),
+     .unique = true,
+     .shortdesc = "Unix socket",
+     .longdesc = "The server's unix socket; the resource agent administers the server through it."},
+    {.name = "port",
+     .type = PARAM_PORT,
+     .fallback = "3306",
+     .offset = FIELD(port),
+     .unique = true,
+     .shortdesc = "TCP port",
+     .longdesc = "The port that clients and replicas connect to, the same on all nodes."},
+    {.name = "replication_address",
+     .type = PARAM_STRING,
+     .fallback = "",
+     .offset = FIELD(replication_address),
+     .shortdesc = "Address for replication",
+     .longdesc = "Name or address under which the other nodes replicate from this node. Default: the node's name in the cluster. Set it "
+		 "per node, with rules, to use a network of its own."},
+    {.name = "credentials",
+     .type = PARAM_PATH,
+     .fallback = "",
+     .offset = FIELD(credentials),
+     .shortdesc = "Credentials file",
+     .longdesc = "A file that only root can read, the same on all nodes, with the sections [administration] and [replication], each with "
+		 "user= and password=. Without [administration] the agent connects as root through the unix socket. [replication] is "
+		 "needed as soon as there is more than one node. At first start the accounts are created."},
+    {.name = "durability",
+     .type = PARAM_CHOICE,
+     .fallback = "majority",
+     .choices = "majority async",
+     .offset = FIELD(durability),
+     .shortdesc = "What an acknowledged commit survives",
+     .longdesc =
+	 "majority: a commit is acknowledged when the primary and half of the other nodes have it; it survives whatever leaves a quorum of "
+	 "nodes, and waits while too few replicas answer. async: nothing is promised, a failover may lose the last commits."},
+    {.name = "promoted_sysvars",
+     .type = PARAM_SYSVARS,
+     .fallback = "",
+     .offset = FIELD(promoted_sysvars),
+     .reloadable = true,
+     .shortdesc = "Variables of the primary",
+     .longdesc = "Global variables set at promotion: name=value, separated by semicolons. Numbers, words, or text in single quotes. They "
+		 "are tried at every start, so that an error is not found at a failover."},
+    {.name = "unpromoted_sysvars",
+     .type = PARAM_SYSVARS,
+     .fallback = "",
+     .offset = FIELD(unpromoted_sysvars),
+     .reloadable = true,
+     .shortdesc = "Variables of the replicas",
+     .longdesc = "Global variables set at start and at demotion: name=value, separated by semicolons."},
+    {.name = "additional_parameters",
+     .type = PARAM_STRING,
+     .fallback = "",
+     .offset = FIELD(additional_parameters),
+     .shortdesc = "More server options",
+     .longdesc = "Further command line options of the server, separated by blanks."},
+    {.name = "max_lag",
+     .type = PARAM_DURATION,
+     .fallback = "60s",
+     .offset = FIELD(max_lag_ms),
+     .reloadable = true,
+     .shortdesc = "Largest lag of a good candidate",
+     .longdesc =
+	 "A replica that is further behind is promoted only when no other can be, and is shown as catching up. 0 switches this off."},
+    {.name = "shutdown_timeout",
+     .type = PARAM_DURATION,
+     .fallback = "0",
+     .offset = FIELD(shutdown_timeout_ms),
+     .reloadable = true,
+     .shortdesc = "Time for a clean shutdown",
+     .longdesc = "After this time a server that is shutting down is killed. 0: three quarters of the stop action's timeout."},
+    {.name = "provision",
+     .type = PARAM_CHOICE,
+     .fallback = "auto",
+     .choices = "auto manual",
+     .offset = FIELD(provision),
+     .reloadable = true,
+     .shortdesc = "Filling a diverged node",
+     .longdesc = "auto: a node whose data has diverged from the primary's is filled again from the primary, after what only it has was set "
+		 "aside. manual: it stays up, read-only and unpromoted, and says what differs. An empty node is always filled."},
+    {.name = "tls",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .offset = FIELD(tls),
+     .shortdesc = "Require TLS for replication",
+     .longdesc = "Replication connections and copies use TLS or fail; the replication account is created so that it demands it."},
 };
 const size_t param_count = ARRAY_LENGTH(param_table);
 
@@ -121,7 +217,7 @@ static int sysvar_add(const struct param *param, const char *text, struct sysvar
 	if (option_is_owned(name))
 		return param_error(param, text, "this variable is managed by the resource agent itself", err);
 	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = (struct sysvar){ .name = str_dup(name), .value = str_dup(equals + 1) };
+	list->items[list->count++] = (struct sysvar){.name = str_dup(name), .value = str_dup(equals + 1)};
 	return 0;
 }
 
@@ -199,13 +295,16 @@ static char *single_name(const char *list)
 
 int instance_load(char *const *env, struct instance *ret, struct error *err)
 {
-	struct instance in = { 0 };
+	struct instance in = {0};
 	const char *id = env_get(env, "OCF_RESOURCE_INSTANCE");
 	if (str_empty(id))
 		id = "default";
 	size_t length = strcspn(id, ":");
-	if (strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") < length || !length || length > 128 || id[0] == '.')
-		return error_set(err, OCF_ERR_ARGS, "OCF_RESOURCE_INSTANCE: \"%.128s\" is not a resource name: letters, digits, '_', '-' and '.' are wanted", id);
+	if (strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") < length || !length || length > 128 ||
+	    id[0] == '.')
+		return error_set(err, OCF_ERR_ARGS,
+				 "OCF_RESOURCE_INSTANCE: \"%.128s\" is not a resource name: letters, digits, '_', '-' and '.' are wanted",
+				 id);
 	const char *node = env_get(env, "OCF_RESKEY_CRM_meta_on_node");
 	if (node && (strpbrk(node, " =/") || !text_is_clean(node) || strlen(node) > 255))
 		return error_set(err, OCF_ERR_ARGS, "OCF_RESKEY_CRM_meta_on_node: \"%.64s\" is not a node name", node);
@@ -236,22 +335,25 @@ static void instance_clear(struct instance *in)
 	free(in->node);
 	free(in->notify_promote);
 	free(in->notify_active);
-	*in = (struct instance){ 0 };
+	*in = (struct instance){0};
 }
-
 
 static int config_check_together(const struct config *config, struct error *err)
 {
 	if (config->instance.clone_max > 1 && !config->instance.notify)
-		return error_set(err, OCF_ERR_CONFIGURED, "the clone has notify=false: the election runs in the notifications; set the clone's meta attribute notify=true");
+		return error_set(
+		    err, OCF_ERR_CONFIGURED,
+		    "the clone has notify=false: the election runs in the notifications; set the clone's meta attribute notify=true");
 	if (config->instance.clone_max > 1 && !config->credentials)
-		return error_set(err, OCF_ERR_CONFIGURED, "parameter credentials is not set: with more than one node it must name a file with a [replication] section, the same on all nodes");
+		return error_set(err, OCF_ERR_CONFIGURED,
+				 "parameter credentials is not set: with more than one node it must name a file with a [replication] "
+				 "section, the same on all nodes");
 	return 0;
 }
 
 int config_load(char *const *env, struct config *ret, struct error *err)
 {
-	struct config config = { 0 };
+	struct config config = {0};
 	if (instance_load(env, &config.instance, err))
 		return -1;
 	for (size_t i = 0; i < param_count; i++) {
@@ -276,7 +378,7 @@ static void sysvars_clear(struct sysvars *list)
 		free(list->items[i].value);
 	}
 	free(list->items);
-	*list = (struct sysvars){ 0 };
+	*list = (struct sysvars){0};
 }
 
 void config_clear(struct config *config)

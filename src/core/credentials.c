@@ -27,7 +27,8 @@ static char *unquoted(char *value)
 	return value;
 }
 
-static int line_store(const char *path, unsigned int number, const char *line, struct account **section, struct credentials *c, struct error *err)
+static int line_store(const char *path, unsigned int number, const char *line, struct account **section, struct credentials *c,
+		      struct error *err)
 {
 	if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
 		return 0;
@@ -37,7 +38,9 @@ static int line_store(const char *path, unsigned int number, const char *line, s
 		else if (strcmp(line, "[replication]") == 0)
 			*section = &c->replication;
 		else
-			return error_set(err, OCF_ERR_ARGS, "credentials %s line %u: only the sections [administration] and [replication] belong here", path, number);
+			return error_set(err, OCF_ERR_ARGS,
+					 "credentials %s line %u: only the sections [administration] and [replication] belong here", path,
+					 number);
 		return 0;
 	}
 	const char *equals = strchr(line, '=');
@@ -49,7 +52,8 @@ static int line_store(const char *path, unsigned int number, const char *line, s
 		field = &(*section)->password;
 	/* The line itself is never shown: it may hold a password. */
 	if (!field || *field)
-		return error_set(err, OCF_ERR_ARGS, "credentials %s line %u: user= and password= are wanted, once in each section", path, number);
+		return error_set(err, OCF_ERR_ARGS, "credentials %s line %u: user= and password= are wanted, once in each section", path,
+				 number);
 	*field = unquoted(trimmed(equals + 1, strlen(equals + 1)));
 	return 0;
 }
@@ -64,7 +68,9 @@ static int account_check(const char *path, const char *section, struct account *
 		account->password = str_dup("");
 	/* It would be created without a password, for everybody on the host. */
 	if (!password_needed && !*account->password && strcmp(account->user, "root") != 0)
-		return error_set(err, OCF_ERR_ARGS, "credentials %s: [%s] needs a password=: only root comes in by the unix socket without one", path, section);
+		return error_set(err, OCF_ERR_ARGS,
+				 "credentials %s: [%s] needs a password=: only root comes in by the unix socket without one", path,
+				 section);
 	if (password_needed && !*account->password)
 		return error_set(err, OCF_ERR_ARGS, "credentials %s: [%s] needs a password=: it is used over the network", path, section);
 	return 0;
@@ -72,7 +78,7 @@ static int account_check(const char *path, const char *section, struct account *
 
 int credentials_parse(const char *path, const char *text, struct credentials *ret, struct error *err)
 {
-	struct credentials c = { 0 };
+	struct credentials c = {0};
 	struct account *section = NULL;
 	unsigned int number = 1;
 	for (const char *at = text; *at; number++) {
@@ -82,7 +88,8 @@ int credentials_parse(const char *path, const char *text, struct credentials *re
 			goto fail;
 		at += n + (at[n] == '\n');
 	}
-	if (account_check(path, "administration", &c.administration, false, err) || account_check(path, "replication", &c.replication, true, err))
+	if (account_check(path, "administration", &c.administration, false, err) ||
+	    account_check(path, "replication", &c.replication, true, err))
 		goto fail;
 	*ret = c;
 	return 0;
@@ -97,7 +104,7 @@ static void account_clear(struct account *account)
 		explicit_bzero(account->password, strlen(account->password));
 	free(account->user);
 	free(account->password);
-	*account = (struct account){ 0 };
+	*account = (struct account){0};
 }
 
 void credentials_clear(struct credentials *credentials)

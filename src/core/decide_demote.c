@@ -5,7 +5,8 @@ static struct verdict kill_waiting(const struct server_facts *server)
 {
 	if (server->waiting == 0)
 		return verdict_step(STEP_KILL_SERVER, "whether commits wait for an acknowledgement is not known");
-	return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come", (unsigned long long)server->waiting);
+	return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement that does not come",
+			    (unsigned long long)server->waiting);
 }
 
 static struct verdict decide_demote_open(const struct facts *facts)
@@ -75,8 +76,8 @@ struct verdict decide_demote(const struct config *config, const struct facts *fa
 	}
 	switch (facts->server.writable) {
 	case TRI_UNKNOWN:
-		return facts->patience_over == TRI_YES ? verdict_step(STEP_KILL_SERVER, "whether clients can write is not known") :
-							 verdict_step(STEP_WAIT, "whether clients can write is not known");
+		return facts->patience_over == TRI_YES ? verdict_step(STEP_KILL_SERVER, "whether clients can write is not known")
+						       : verdict_step(STEP_WAIT, "whether clients can write is not known");
 	case TRI_YES:
 		return decide_demote_open(facts);
 	case TRI_NO:

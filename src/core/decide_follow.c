@@ -38,15 +38,18 @@ static struct verdict provision(const struct facts *facts, const struct peer_fac
 	return verdict_target(STEP_PROVISION, primary->name, "%s", why);
 }
 
-static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *missing)
+static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
+				      const char *missing)
 {
 	if (facts->diverged_twice != TRI_YES)
 		return verdict_step(STEP_WAIT, "has %.120s which %s does not show; looking again", missing, primary->name);
 	if (config->provision == PROVISION_AUTO) {
-		_cleanup_free_ char *why = str_printf("diverged: has %.160s which the primary %s lacks; it is filled again from there", missing, primary->name);
+		_cleanup_free_ char *why =
+		    str_printf("diverged: has %.160s which the primary %s lacks; it is filled again from there", missing, primary->name);
 		return provision(facts, primary, why);
 	}
-	return verdict_done(OCF_DEGRADED, "diverged: has %.160s which the primary %s lacks. With provision=auto it is filled again from there", missing,
+	return verdict_done(OCF_DEGRADED,
+			    "diverged: has %.160s which the primary %s lacks. With provision=auto it is filled again from there", missing,
 			    primary->name);
 }
 
@@ -57,7 +60,8 @@ static struct verdict decide_empty(const struct facts *facts, const struct peer_
 		return verdict_look(LOOK_USER_DATA);
 	case TRI_YES:
 		return verdict_done(OCF_DEGRADED,
-				    "diverged: has schemas of its own but no GTID, so it cannot be compared with the primary %s. Save them and empty the data directory",
+				    "diverged: has schemas of its own but no GTID, so it cannot be compared with the primary %s. Save them "
+				    "and empty the data directory",
 				    primary->name);
 	case TRI_NO:
 		break;
@@ -106,7 +110,8 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	if (!held)
-		return verdict_done(OCF_DEGRADED, "its own position is not known, so it cannot be compared with the primary %s", primary->name);
+		return verdict_done(OCF_DEGRADED, "its own position is not known, so it cannot be compared with the primary %s",
+				    primary->name);
 	if (gtid_set_empty(held))
 		return decide_empty(facts, primary);
 	if (primary->asked == TRI_UNKNOWN)
@@ -115,7 +120,8 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return verdict_done(OCF_DEGRADED, "the primary %s cannot be asked for its position: %.300s", primary->name,
 				    primary->ask_error ? primary->ask_error : "no answer");
 	if (!str_empty(server->uuid) && str_equal(server->uuid, primary->uuid))
-		return verdict_done(OCF_ERR_ARGS, "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
+		return verdict_done(OCF_ERR_ARGS,
+				    "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
 				    server->uuid, primary->name);
 	_cleanup_free_ char *missing = gtid_set_missing(held, primary->position);
 	/* A commit that waits for an acknowledgement is not yet in the primary's executed set, but this replica may be the one that has it. */

@@ -28,11 +28,12 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_done(OCF_DEGRADED_PROMOTED, "whether clients can write is not known");
 	if (server->writable == TRI_NO)
-		return config->instance.interval_ms ? verdict_done(OCF_FAILED_PROMOTED, "the primary is read-only: somebody has set read_only") :
-						      verdict_done(OCF_SUCCESS, "%s", "");
+		return config->instance.interval_ms
+			   ? verdict_done(OCF_FAILED_PROMOTED, "the primary is read-only: somebody has set read_only")
+			   : verdict_done(OCF_SUCCESS, "%s", "");
 	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k)) {
-		v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was switched off or waits for %llu instead of %llu", (unsigned long long)server->wait_count,
-				 (unsigned long long)k);
+		v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was switched off or waits for %llu instead of %llu",
+				 (unsigned long long)server->wait_count, (unsigned long long)k);
 		v.number = k;
 		return v;
 	}
@@ -78,21 +79,25 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	if (facts->published == TRI_NO && facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
-		return server->lagging == TRI_YES ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s) :
-						    verdict_done(OCF_SUCCESS, "%s", "");
+		return server->lagging == TRI_YES
+			   ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s)
+			   : verdict_done(OCF_SUCCESS, "%s", "");
 	struct verdict follow = decide_follow(config, facts);
 	if (follow.step != STEP_DONE || follow.code != OCF_SUCCESS)
 		return follow.step == STEP_DONE && follow.code != OCF_DEGRADED ? verdict_done(OCF_DEGRADED, "%s", follow.reason) : follow;
 	/* A primary that has just died looks like this too, and every change of a result makes Pacemaker calculate anew: it must have lasted. */
 	if (facts_primary(facts) && facts->disconnected_before == TRI_YES)
-		return verdict_done(OCF_DEGRADED, "not connected to the primary: %.400s", server->receiver_error ? server->receiver_error : "connecting");
+		return verdict_done(OCF_DEGRADED, "not connected to the primary: %.400s",
+				    server->receiver_error ? server->receiver_error : "connecting");
 	return verdict_done(OCF_SUCCESS, "%s", "");
 }
 
 static struct verdict decide_monitor_up(const struct config *config, const struct facts *facts)
 {
-	return is_primary(facts) ? decide_monitor_primary(config, facts, facts->server.executed && gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB) :
-				   decide_monitor_replica(config, facts);
+	return is_primary(facts)
+		   ? decide_monitor_primary(config, facts,
+					    facts->server.executed && gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB)
+		   : decide_monitor_replica(config, facts);
 }
 
 struct verdict decide_monitor(const struct config *config, const struct facts *facts)
@@ -106,11 +111,13 @@ struct verdict decide_monitor(const struct config *config, const struct facts *f
 	case SERVER_STARTING:
 		if (facts->worker == TRI_YES || !config->instance.interval_ms)
 			return verdict_done(OCF_DEGRADED, "the server is starting or recovering");
-		return verdict_done(primary ? OCF_FAILED_PROMOTED : OCF_ERR_GENERIC, "the server runs but does not listen on %s", config->socket);
+		return verdict_done(primary ? OCF_FAILED_PROMOTED : OCF_ERR_GENERIC, "the server runs but does not listen on %s",
+				    config->socket);
 	case SERVER_BUSY:
 		return verdict_done(primary ? OCF_DEGRADED_PROMOTED : OCF_DEGRADED, "busy: it does not answer in time, but works");
 	case SERVER_FROZEN:
-		return verdict_done(primary ? OCF_FAILED_PROMOTED : OCF_ERR_GENERIC, "the server does not answer and its process does nothing");
+		return verdict_done(primary ? OCF_FAILED_PROMOTED : OCF_ERR_GENERIC,
+				    "the server does not answer and its process does nothing");
 	case SERVER_UNKNOWN:
 		break;
 	}

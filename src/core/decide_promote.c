@@ -17,15 +17,15 @@ static struct verdict check_reports(const struct config *config, const struct fa
 	uint64_t count = 0, needed = gtid_set_empty(held) ? config->instance.clone_max : config_reports_needed(config, only_one);
 	struct verdict reach = decide_reach(config, facts, held, &count);
 	if (reach.step == STEP_NONE && count < needed)
-		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu", (unsigned long long)count,
-				    (unsigned long long)needed, (unsigned long long)facts->promised);
+		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu",
+				    (unsigned long long)count, (unsigned long long)needed, (unsigned long long)facts->promised);
 	return reach;
 }
 
 static struct verdict check_cluster(const struct config *config, const struct facts *facts, bool only_one)
 {
 	if (!config->instance.clustered || facts_lone(config))
-		return (struct verdict){ 0 };
+		return (struct verdict){0};
 	if (facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	const struct peer_facts *other = facts_primary(facts);
@@ -34,7 +34,8 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 		return verdict_done(OCF_ERR_GENERIC, "%s says that it is the primary", other->name);
 	/* What others have reported counts only for the round in which this node has promised: an earlier one's reports look the same. */
 	if (facts->round_begun != TRI_YES || facts->promised == 0)
-		return verdict_done(OCF_ERR_GENERIC, "no election has run for this promotion: the notification before it did not reach this node");
+		return verdict_done(OCF_ERR_GENERIC,
+				    "no election has run for this promotion: the notification before it did not reach this node");
 	for (size_t i = 0; i < facts->peer_count; i++)
 		if (facts->peers[i].report_epoch > facts->promised)
 			return verdict_done(OCF_ERR_GENERIC, "%s takes part in a later election", facts->peers[i].name);
@@ -45,7 +46,7 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 static struct verdict check_quorum(const struct config *config, const struct facts *facts)
 {
 	if (!config->instance.clustered || facts->quorum == TRI_YES)
-		return (struct verdict){ 0 };
+		return (struct verdict){0};
 	if (facts->quorum == TRI_UNKNOWN)
 		return verdict_look(LOOK_QUORUM);
 	return verdict_done(OCF_ERR_GENERIC, "Corosync says that this node has no quorum");
@@ -91,15 +92,15 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 		return v;
 	}
 	if (server->clients >= k)
-		return (struct verdict){ 0 };
+		return (struct verdict){0};
 	/* The very first start: the others are empty and are filled from here. A commit that waits for an acknowledgement would hold up the
 	 * copy, and the copy the acknowledgement: so they come first, and clients after them. */
 	if (facts->opened_now == TRI_YES && facts->published != TRI_YES)
 		return verdict_step(STEP_PUBLISH, "%s", "");
 	if ((facts->opened_now == TRI_YES ? facts->deadline_near : facts->patience_over) != TRI_YES)
-		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected", (unsigned long long)server->clients,
-				    (unsigned long long)k);
-	return (struct verdict){ 0 };
+		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected",
+				    (unsigned long long)server->clients, (unsigned long long)k);
+	return (struct verdict){0};
 }
 
 static struct verdict decide_promote_up(const struct config *config, const struct facts *facts)

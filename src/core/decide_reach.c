@@ -7,7 +7,8 @@
 
 static bool reported(const struct config *config, const struct facts *facts, const struct peer_facts *peer)
 {
-	return facts->promised && peer->report_epoch == facts->promised && str_equal(peer->report_candidate, config->instance.node) && peer->held;
+	return facts->promised && peer->report_epoch == facts->promised && str_equal(peer->report_candidate, config->instance.node) &&
+	       peer->held;
 }
 
 /* Only a candidate that has applied what it received may change its source: its relay log may be one of the copies that count. */
@@ -40,9 +41,9 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 		/* A server without any GTID may be the first of all, but never wins over data that cannot be compared with it. */
 		if (empty && (peer->data != TRI_NO || relation != GTID_EQUAL))
 			return verdict_done(OCF_ERR_GENERIC,
-					    facts->server.user_data == TRI_YES ?
-						    "this node has schemas but no GTID and %s may have data too: they cannot be compared" :
-						    "this node is empty and %s may have data",
+					    facts->server.user_data == TRI_YES
+						? "this node has schemas but no GTID and %s may have data too: they cannot be compared"
+						: "this node is empty and %s may have data",
 					    peer->name);
 		switch (relation) {
 		case GTID_EQUAL:
@@ -55,9 +56,10 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 			break;
 		}
 		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
-		return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks, and cannot be fetched from it: they have diverged", peer->name,
+		return verdict_done(OCF_ERR_GENERIC,
+				    "%s has %.200s which this node lacks, and cannot be fetched from it: they have diverged", peer->name,
 				    missing ? missing : "an unknown position");
 	}
 	*ret_reports = reports;
-	return (struct verdict){ 0 };
+	return (struct verdict){0};
 }

@@ -73,7 +73,8 @@ static bool worth_waiting(const struct config *config, const struct facts *facts
 {
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
-		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, self) || !name_in_list(config->instance.notify_active, peer->name))
+		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, self) ||
+		    !name_in_list(config->instance.notify_active, peer->name))
 			continue;
 		if (takes_part(peer, self) ? facts->patience_over != TRI_YES : facts->moment_over != TRI_YES)
 			return true;
@@ -81,7 +82,8 @@ static bool worth_waiting(const struct config *config, const struct facts *facts
 	return false;
 }
 
-static struct verdict decide_candidate(const struct config *config, const struct facts *facts, const char *self, const struct gtid_set *held)
+static struct verdict decide_candidate(const struct config *config, const struct facts *facts, const char *self,
+				       const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
 	uint64_t count = 0;
@@ -98,7 +100,8 @@ static struct verdict decide_candidate(const struct config *config, const struct
 		if (server->applier_error || facts->patience_over == TRI_YES)
 			return verdict_done(OCF_SUCCESS, "has not applied what it received%s%.300s", server->applier_error ? ": " : "",
 					    server->applier_error ? server->applier_error : "");
-		return server->applier == THREAD_STOPPED ? verdict_step(STEP_START_APPLIER, "%s", "") : verdict_step(STEP_WAIT, "applies what it has received");
+		return server->applier == THREAD_STOPPED ? verdict_step(STEP_START_APPLIER, "%s", "")
+							 : verdict_step(STEP_WAIT, "applies what it has received");
 	}
 	if (facts->reported != TRI_YES)
 		return verdict_target(STEP_REPORT, self, "%s", "");
@@ -114,7 +117,8 @@ static uint64_t voters_beside(const struct facts *facts, const char *candidate)
 	return count;
 }
 
-static struct verdict decide_voter(const struct config *config, const struct facts *facts, const char *candidate, const struct gtid_set *held)
+static struct verdict decide_voter(const struct config *config, const struct facts *facts, const char *candidate,
+				   const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
 	const struct peer_facts *peer = facts_find(facts, candidate);
@@ -128,13 +132,15 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&
 	    server->receiver != THREAD_STOPPED)
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= config_acknowledgers(config, gtid_set_flavour(held) == GTID_FLAVOUR_MARIADB))
+	if (server->source_on == TRI_YES &&
+	    voters_beside(facts, candidate) >= config_acknowledgers(config, gtid_set_flavour(held) == GTID_FLAVOUR_MARIADB))
 		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
 	if (server_drained(server) == TRI_YES)
 		return verdict_target(STEP_FOLLOW, candidate, "%s", "");
 	if (server->applier_error || facts->patience_over == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "has not applied what it received");
-	return server->applier == THREAD_STOPPED ? verdict_step(STEP_START_APPLIER, "%s", "") : verdict_step(STEP_WAIT, "applies what it has received");
+	return server->applier == THREAD_STOPPED ? verdict_step(STEP_START_APPLIER, "%s", "")
+						 : verdict_step(STEP_WAIT, "applies what it has received");
 }
 
 struct verdict decide_round(const struct config *config, const struct facts *facts)
@@ -149,8 +155,8 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_done(OCF_SUCCESS, "the election of %s takes too long", candidate);
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	if (server->state != SERVER_UP || !held || server->has_source == TRI_UNKNOWN)
-		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: its server does not answer") :
-							 verdict_step(STEP_WAIT, "the server does not answer");
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: its server does not answer")
+						       : verdict_step(STEP_WAIT, "the server does not answer");
 	if (server->writable != TRI_NO || facts->local_role == ROLE_PRIMARY)
 		return verdict_done(OCF_SUCCESS, "has no report: it is the primary itself");
 	if (facts->local_role != ROLE_REPLICA)

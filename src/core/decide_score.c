@@ -21,12 +21,14 @@ static enum score score_election(const struct config *config, const struct facts
 	/* An empty node must never win over data that has not come up yet. */
 	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, only_one);
 	if (known < needed) {
-		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known, (unsigned long long)needed);
+		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known,
+			 (unsigned long long)needed);
 		return SCORE_NONE;
 	}
 	if (empty && with_data)
-		return none(reason, facts->server.user_data == TRI_YES ? "has schemas but no GTID, and another node has data: they cannot be compared" :
-									 "empty, and another node has data");
+		return none(reason, facts->server.user_data == TRI_YES
+					? "has schemas but no GTID, and another node has data: they cannot be compared"
+					: "empty, and another node has data");
 	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
 }
 

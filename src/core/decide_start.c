@@ -38,7 +38,8 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 	if (facts->detached == TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) && facts->patience_over != TRI_YES &&
 	    replicas_elsewhere(facts) >= config_reports_needed(config, false))
 		return verdict_step(STEP_WAIT, "waits for the others' election");
-	return facts_primary(facts) ? verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", facts_primary(facts)->name) : verdict_step(STEP_LAUNCH, "%s", "");
+	return facts_primary(facts) ? verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", facts_primary(facts)->name)
+				    : verdict_step(STEP_LAUNCH, "%s", "");
 }
 
 static struct verdict decide_start_up(const struct config *config, const struct facts *facts)
@@ -48,7 +49,8 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 		return verdict_step(STEP_WAIT, "whether clients can write is not known");
 	/* It runs already, and was the primary: its commits are not released by switching semi-sync off. */
 	if (server->waiting > 0)
-		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement, and it starts unpromoted", (unsigned long long)server->waiting);
+		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement, and it starts unpromoted",
+				    (unsigned long long)server->waiting);
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "it starts unpromoted");
 	if (facts->local_role != ROLE_REPLICA)
@@ -106,13 +108,15 @@ struct verdict decide_stop(const struct config *config, const struct facts *fact
 		return verdict_step(STEP_KILL_WORKER, "%s", "");
 	switch (facts->server.state) {
 	case SERVER_DEAD:
-		return facts->worker == TRI_NO ? verdict_done(OCF_SUCCESS, "%s", "") : verdict_step(STEP_WAIT, "whether a worker of this resource runs is not known");
+		return facts->worker == TRI_NO ? verdict_done(OCF_SUCCESS, "%s", "")
+					       : verdict_step(STEP_WAIT, "whether a worker of this resource runs is not known");
 	case SERVER_FROZEN:
 		return verdict_step(STEP_KILL_SERVER, "it does not answer and does nothing");
 	case SERVER_UP:
 		/* A shutdown would leave what nobody acknowledged in the binary log; after a kill it is still undecided. */
 		if (facts->server.waiting > 0)
-			return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement", (unsigned long long)facts->server.waiting);
+			return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement",
+					    (unsigned long long)facts->server.waiting);
 		if (facts->server.waiting_known != TRI_YES && facts->deadline_near != TRI_YES)
 			return verdict_step(STEP_WAIT, "whether commits wait for an acknowledgement is not known");
 		break;

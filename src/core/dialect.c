@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /* Sessions that are nobody's client: replication's own threads, the event scheduler, and we. */
-#define SESSIONS_WHERE \
+#define SESSIONS_WHERE                                                                        \
 	"WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler', '') " \
 	"AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon', 'Slave_worker', 'Slave_IO', 'Slave_SQL')"
 
@@ -18,156 +18,206 @@
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */
 static const struct dialect mysql_57 = {
-	.name = "mysql-5.7",
-	.from = { GTID_FLAVOUR_MYSQL, 5, 7, 6 },
-	.statements = {
-		[STATEMENT_OBSERVE] = "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
-				      "@@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, "
-				      "@@GLOBAL.gtid_mode AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
-		[STATEMENT_SEMISYNC] = "SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
-				       "@@GLOBAL.rpl_semi_sync_master_wait_for_slave_count AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
-				       "@@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
-		[STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
-		[STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
-		[STATEMENT_USER_DATA] = "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
-		[STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.user WHERE user = {user} LIMIT 1",
-		[STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
-		[STATEMENT_KILL_SESSION] = "KILL {id:raw}",
-		[STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",
-		[STATEMENT_CLOSE_WRITES] = "SET GLOBAL super_read_only = ON", /* sets read_only too */
-		[STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",	      /* clears both */
-		[STATEMENT_AGENT_WRITES] = "SET GLOBAL super_read_only = OFF",
-		[STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
-		[STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
-		[STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
-		[STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_master_wait_for_slave_count = {k:raw}",
-		[STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
-		[STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
-		[STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
-		[STATEMENT_SET_SOURCE] = "CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
-					 "MASTER_AUTO_POSITION = 1, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_RETRY_COUNT = 0, MASTER_HEARTBEAT_PERIOD = 2",
-		[STATEMENT_START_REPLICATION] = "START SLAVE",
-		[STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
-		[STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
-		[STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
-		[STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
-		[STATEMENT_RESET_BINLOG] = "RESET MASTER",
-		[STATEMENT_SECURE_ROOT] = "ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket",
-		[STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
-		/* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
-		[STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
-		[STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+    .name = "mysql-5.7",
+    .from = {GTID_FLAVOUR_MYSQL, 5, 7, 6},
+    .statements =
+	{
+	    [STATEMENT_OBSERVE] =
+		"SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
+		"@@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, "
+		"@@GLOBAL.gtid_mode AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
+	    [STATEMENT_SEMISYNC] =
+		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
+		"@@GLOBAL.rpl_semi_sync_master_wait_for_slave_count AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
+		"@@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
+	    [STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
+	    [STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
+	    [STATEMENT_USER_DATA] =
+		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
+	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.user WHERE user = {user} LIMIT 1",
+	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    [STATEMENT_KILL_SESSION] = "KILL {id:raw}",
+	    [STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",
+	    [STATEMENT_CLOSE_WRITES] = "SET GLOBAL super_read_only = ON", /* sets read_only too */
+	    [STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",	  /* clears both */
+	    [STATEMENT_AGENT_WRITES] = "SET GLOBAL super_read_only = OFF",
+	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
+	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
+	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_master_wait_for_slave_count = {k:raw}",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+	    [STATEMENT_SET_SOURCE] =
+		"CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
+		"MASTER_AUTO_POSITION = 1, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_RETRY_COUNT = 0, "
+		"MASTER_HEARTBEAT_PERIOD = 2",
+	    [STATEMENT_START_REPLICATION] = "START SLAVE",
+	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
+	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
+	    [STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
+	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
+	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
+	    [STATEMENT_SECURE_ROOT] = "ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket",
+	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
+	    /* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
+	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
+	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
 	},
-	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running",
-	.receiver_errno = "Last_IO_Errno", .receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",
-	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Master",
-	.auto_position = "Auto_Position",
+    .receiver_running = "Slave_IO_Running",
+    .applier_running = "Slave_SQL_Running",
+    .receiver_errno = "Last_IO_Errno",
+    .receiver_error = "Last_IO_Error",
+    .applier_errno = "Last_SQL_Errno",
+    .applier_error = "Last_SQL_Error",
+    .source_host = "Master_Host",
+    .source_port = "Master_Port",
+    .received = "Retrieved_Gtid_Set",
+    .lag = "Seconds_Behind_Master",
+    .auto_position = "Auto_Position",
 };
 
 static const struct dialect mysql_80 = {
-	.name = "mysql-8.0",
-	.from = { GTID_FLAVOUR_MYSQL, 8, 0, 26 },
-	.base = &mysql_57,
-	.statements = {
-		[STATEMENT_SEMISYNC] = "SELECT @@GLOBAL.rpl_semi_sync_source_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_replica_enabled AS replica_enabled, "
-				       "@@GLOBAL.rpl_semi_sync_source_wait_for_replica_count AS wait_count, @@GLOBAL.rpl_semi_sync_source_wait_point AS wait_point, "
-				       "@@GLOBAL.rpl_semi_sync_source_timeout AS timeout",
-		[STATEMENT_REPLICA_STATUS] = "SHOW REPLICA STATUS",
-		[STATEMENT_SESSIONS] = "SELECT processlist_id AS id FROM performance_schema.threads WHERE type = 'FOREGROUND' AND processlist_id <> CONNECTION_ID() "
-				       "AND processlist_user IS NOT NULL AND processlist_command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')",
-		[STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
-		[STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
-		[STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
-		[STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC",
-		[STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_source_enabled = ON",
-		[STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
-		/* The account is given at START, so nothing of it is kept in the server's tables; GET_SOURCE_PUBLIC_KEY serves caching_sha2
+    .name = "mysql-8.0",
+    .from = {GTID_FLAVOUR_MYSQL, 8, 0, 26},
+    .base = &mysql_57,
+    .statements =
+	{
+	    [STATEMENT_SEMISYNC] = "SELECT @@GLOBAL.rpl_semi_sync_source_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_replica_enabled "
+				   "AS replica_enabled, "
+				   "@@GLOBAL.rpl_semi_sync_source_wait_for_replica_count AS wait_count, "
+				   "@@GLOBAL.rpl_semi_sync_source_wait_point AS wait_point, "
+				   "@@GLOBAL.rpl_semi_sync_source_timeout AS timeout",
+	    [STATEMENT_REPLICA_STATUS] = "SHOW REPLICA STATUS",
+	    [STATEMENT_SESSIONS] =
+		"SELECT processlist_id AS id FROM performance_schema.threads WHERE type = 'FOREGROUND' AND processlist_id <> "
+		"CONNECTION_ID() "
+		"AND processlist_user IS NOT NULL AND processlist_command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')",
+	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
+	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
+	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
+	    /* The account is given at START, so nothing of it is kept in the server's tables; GET_SOURCE_PUBLIC_KEY serves caching_sha2
 		 * without TLS. RETRY_COUNT 0 is for ever. */
-		[STATEMENT_SET_SOURCE] = "CHANGE REPLICATION SOURCE TO SOURCE_HOST = {host}, SOURCE_PORT = {port:raw}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = {tls:raw}, "
-					 "GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = 2",
-		[STATEMENT_START_REPLICATION] = "START REPLICA USER = {user} PASSWORD = {password}",
-		[STATEMENT_STOP_RECEIVER] = "STOP REPLICA IO_THREAD",
-		[STATEMENT_START_APPLIER] = "START REPLICA SQL_THREAD",
-		[STATEMENT_STOP_REPLICATION] = "STOP REPLICA",
-		[STATEMENT_FORGET_SOURCE] = "RESET REPLICA ALL",
-		[STATEMENT_CLONE_DONOR] = "SET GLOBAL clone_valid_donor_list = {donor}",
-		[STATEMENT_CLONE] = "CLONE INSTANCE FROM {user}@{host}:{port:raw} IDENTIFIED BY {password} {tls:raw}",
-		[STATEMENT_CLONE_STATUS] = "SELECT state AS state, error_no AS error_no, error_message AS error_message FROM performance_schema.clone_status",
-		[STATEMENT_CLONE_PROGRESS] = "SELECT FLOOR(100 * SUM(data) / GREATEST(SUM(estimate), 1)) AS percent FROM performance_schema.clone_progress",
+	    [STATEMENT_SET_SOURCE] =
+		"CHANGE REPLICATION SOURCE TO SOURCE_HOST = {host}, SOURCE_PORT = {port:raw}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = "
+		"{tls:raw}, "
+		"GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = 2",
+	    [STATEMENT_START_REPLICATION] = "START REPLICA USER = {user} PASSWORD = {password}",
+	    [STATEMENT_STOP_RECEIVER] = "STOP REPLICA IO_THREAD",
+	    [STATEMENT_START_APPLIER] = "START REPLICA SQL_THREAD",
+	    [STATEMENT_STOP_REPLICATION] = "STOP REPLICA",
+	    [STATEMENT_FORGET_SOURCE] = "RESET REPLICA ALL",
+	    [STATEMENT_CLONE_DONOR] = "SET GLOBAL clone_valid_donor_list = {donor}",
+	    [STATEMENT_CLONE] = "CLONE INSTANCE FROM {user}@{host}:{port:raw} IDENTIFIED BY {password} {tls:raw}",
+	    [STATEMENT_CLONE_STATUS] =
+		"SELECT state AS state, error_no AS error_no, error_message AS error_message FROM performance_schema.clone_status",
+	    [STATEMENT_CLONE_PROGRESS] =
+		"SELECT FLOOR(100 * SUM(data) / GREATEST(SUM(estimate), 1)) AS percent FROM performance_schema.clone_progress",
 	},
-	.receiver_running = "Replica_IO_Running", .applier_running = "Replica_SQL_Running",
-	.receiver_errno = "Last_IO_Errno", .receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",
-	.source_host = "Source_Host", .source_port = "Source_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Source",
-	.auto_position = "Auto_Position",
-	.has_clone = true,
+    .receiver_running = "Replica_IO_Running",
+    .applier_running = "Replica_SQL_Running",
+    .receiver_errno = "Last_IO_Errno",
+    .receiver_error = "Last_IO_Error",
+    .applier_errno = "Last_SQL_Errno",
+    .applier_error = "Last_SQL_Error",
+    .source_host = "Source_Host",
+    .source_port = "Source_Port",
+    .received = "Retrieved_Gtid_Set",
+    .lag = "Seconds_Behind_Source",
+    .auto_position = "Auto_Position",
+    .has_clone = true,
 };
 
 /* 8.4 removed RESET MASTER (8.2 had brought the new words). */
 static const struct dialect mysql_84 = {
-	.name = "mysql-8.4",
-	.from = { GTID_FLAVOUR_MYSQL, 8, 2, 0 },
-	.base = &mysql_80,
-	.statements = {
-		[STATEMENT_RESET_BINLOG] = "RESET BINARY LOGS AND GTIDS",
+    .name = "mysql-8.4",
+    .from = {GTID_FLAVOUR_MYSQL, 8, 2, 0},
+    .base = &mysql_80,
+    .statements =
+	{
+	    [STATEMENT_RESET_BINLOG] = "RESET BINARY LOGS AND GTIDS",
 	},
-	.receiver_running = "Replica_IO_Running", .applier_running = "Replica_SQL_Running",
-	.receiver_errno = "Last_IO_Errno", .receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",
-	.source_host = "Source_Host", .source_port = "Source_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Source",
-	.auto_position = "Auto_Position",
-	.has_clone = true,
+    .receiver_running = "Replica_IO_Running",
+    .applier_running = "Replica_SQL_Running",
+    .receiver_errno = "Last_IO_Errno",
+    .receiver_error = "Last_IO_Error",
+    .applier_errno = "Last_SQL_Errno",
+    .applier_error = "Last_SQL_Error",
+    .source_host = "Source_Host",
+    .source_port = "Source_Port",
+    .received = "Retrieved_Gtid_Set",
+    .lag = "Seconds_Behind_Source",
+    .auto_position = "Auto_Position",
+    .has_clone = true,
 };
 
 /* MariaDB 10.5 to 11.x. Semi-sync is built in; its wait point is AFTER_COMMIT unless set. */
 static const struct dialect mariadb_105 = {
-	.name = "mariadb-10.5",
-	.from = { GTID_FLAVOUR_MARIADB, 10, 5, 0 },
-	.statements = {
-		[STATEMENT_OBSERVE] = "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
-				      "@@GLOBAL.server_id AS server_uuid, CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_binlog_state, ''), NULLIF(@@GLOBAL.gtid_slave_pos, '')) AS executed, "
-				      "'' AS purged, 'ON' AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
-		[STATEMENT_SEMISYNC] = "SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
-				       "1 AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, @@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
-		[STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
-		[STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
-		[STATEMENT_USER_DATA] = "SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
-		[STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.global_priv WHERE User = {user} LIMIT 1",
-		[STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
-		/* HARD is MariaDB's default word for KILL; a session that waits for an acknowledgement would commit: never used on those. */
-		[STATEMENT_KILL_SESSION] = "KILL {id:raw}",
-		[STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",
-		[STATEMENT_CLOSE_WRITES] = "SET GLOBAL read_only = ON",
-		[STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",
-		[STATEMENT_AGENT_WRITES] = "DO 0", /* READ_ONLY ADMIN passes read_only */
-		[STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
-		[STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
-		[STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
-		[STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
-		[STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
-		[STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
-		[STATEMENT_SET_SOURCE] = "CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
-					 "MASTER_USE_GTID = slave_pos, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 2",
-		[STATEMENT_START_REPLICATION] = "START SLAVE",
-		[STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
-		[STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
-		[STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
-		[STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
-		[STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",
-		[STATEMENT_RESET_BINLOG] = "RESET MASTER",
-		[STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
-		[STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
-		[STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
-		[STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+    .name = "mariadb-10.5",
+    .from = {GTID_FLAVOUR_MARIADB, 10, 5, 0},
+    .statements =
+	{
+	    [STATEMENT_OBSERVE] =
+		"SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
+		"@@GLOBAL.server_id AS server_uuid, CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_binlog_state, ''), NULLIF(@@GLOBAL.gtid_slave_pos, "
+		"'')) AS executed, "
+		"'' AS purged, 'ON' AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
+	    [STATEMENT_SEMISYNC] =
+		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
+		"1 AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, @@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
+	    [STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
+	    [STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
+	    [STATEMENT_USER_DATA] =
+		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
+	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.global_priv WHERE User = {user} LIMIT 1",
+	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    /* HARD is MariaDB's default word for KILL; a session that waits for an acknowledgement would commit: never used on those. */
+	    [STATEMENT_KILL_SESSION] = "KILL {id:raw}",
+	    [STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",
+	    [STATEMENT_CLOSE_WRITES] = "SET GLOBAL read_only = ON",
+	    [STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",
+	    [STATEMENT_AGENT_WRITES] = "DO 0", /* READ_ONLY ADMIN passes read_only */
+	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
+	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+	    [STATEMENT_SET_SOURCE] =
+		"CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
+		"MASTER_USE_GTID = slave_pos, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 2",
+	    [STATEMENT_START_REPLICATION] = "START SLAVE",
+	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
+	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
+	    [STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
+	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
+	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",
+	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
+	    [STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
+	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
+	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
+	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
 	},
-	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running",
-	.receiver_errno = "Last_IO_Errno", .receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",
-	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",
-	.auto_position = "Using_Gtid",
-	.receiver_lingers = true,
-	.waits_for_one = true,
+    .receiver_running = "Slave_IO_Running",
+    .applier_running = "Slave_SQL_Running",
+    .receiver_errno = "Last_IO_Errno",
+    .receiver_error = "Last_IO_Error",
+    .applier_errno = "Last_SQL_Errno",
+    .applier_error = "Last_SQL_Error",
+    .source_host = "Master_Host",
+    .source_port = "Master_Port",
+    .received = "Gtid_IO_Pos",
+    .lag = "Seconds_Behind_Master",
+    .auto_position = "Using_Gtid",
+    .receiver_lingers = true,
+    .waits_for_one = true,
 };
 
 /* Newest first: the first row that a version reaches is its own. */
-static const struct dialect *const dialects[] = { &mysql_84, &mysql_80, &mysql_57, &mariadb_105 };
+static const struct dialect *const dialects[] = {&mysql_84, &mysql_80, &mysql_57, &mariadb_105};
 
 static bool version_reaches(const struct server_version *v, const struct server_version *from)
 {
@@ -207,14 +257,15 @@ static bool number_read(const char **text, unsigned int *ret_number)
 
 bool server_version_parse(const char *text, struct server_version *ret)
 {
-	struct server_version v = { 0 };
+	struct server_version v = {0};
 	const char *ver = strstr(text, "Ver ");
 	if (ver)
 		text = ver + 4;
 	/* MariaDB before 11 puts 5.5.5- in front on the wire, for old replicas. */
 	if (str_starts(text, "5.5.5-"))
 		text += 6;
-	if (!number_read(&text, &v.major) || *text++ != '.' || !number_read(&text, &v.minor) || *text++ != '.' || !number_read(&text, &v.patch))
+	if (!number_read(&text, &v.major) || *text++ != '.' || !number_read(&text, &v.minor) || *text++ != '.' ||
+	    !number_read(&text, &v.patch))
 		return false;
 	v.flavour = strstr(text, "MariaDB") ? GTID_FLAVOUR_MARIADB : GTID_FLAVOUR_MYSQL;
 	*ret = v;
@@ -222,45 +273,47 @@ bool server_version_parse(const char *text, struct server_version *ret)
 }
 
 static const char *const mysql_57_administration[] = {
-	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
-	"GRANT SUPER, PROCESS, RELOAD, SHUTDOWN, CREATE USER, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
-	"GRANT SELECT ON mysql.* TO {user}@'localhost'",
-	"GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
+    "GRANT SUPER, PROCESS, RELOAD, SHUTDOWN, CREATE USER, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
+    "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    "GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
+    NULL,
 };
 /* SYSTEM_USER: without it the sessions of root and its like cannot be cut. */
 static const char *const mysql_80_administration[] = {
-	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
-	"GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
-	"GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, BINLOG_ADMIN, SERVICE_CONNECTION_ADMIN, SYSTEM_USER "
-	"ON *.* TO {user}@'localhost'",
-	"GRANT SELECT ON mysql.* TO {user}@'localhost'",
-	"GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
+    "GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
+    "GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, BINLOG_ADMIN, "
+    "SERVICE_CONNECTION_ADMIN, SYSTEM_USER "
+    "ON *.* TO {user}@'localhost'",
+    "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    "GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
+    NULL,
 };
 static const char *const mariadb_administration[] = {
-	"CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY PASSWORD {hash}",
-	"GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, SUPER, REPLICATION SLAVE, REPLICA MONITOR, BINLOG MONITOR, BINLOG ADMIN, "
-	"REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO {user}@'localhost'",
-	"GRANT SELECT ON mysql.* TO {user}@'localhost'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY PASSWORD {hash}",
+    "GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, SUPER, REPLICATION SLAVE, REPLICA MONITOR, BINLOG MONITOR, BINLOG "
+    "ADMIN, "
+    "REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO {user}@'localhost'",
+    "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    NULL,
 };
 /* A donor of CLONE wants BACKUP_ADMIN; a peer's position is read with no privilege at all. */
 static const char *const mysql_57_replication[] = {
-	"CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
-	"GRANT REPLICATION SLAVE ON *.* TO {user}@'%'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
+    "GRANT REPLICATION SLAVE ON *.* TO {user}@'%'",
+    NULL,
 };
 static const char *const mysql_80_replication[] = {
-	"CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
-	"GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {user}@'%'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
+    "GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {user}@'%'",
+    NULL,
 };
 /* A copy of a MariaDB server is a dump over this account, so it reads everything; REPLICATION SLAVE sees all changes anyway. */
 static const char *const mariadb_replication[] = {
-	"CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY PASSWORD {hash} {require:raw}",
-	"GRANT REPLICATION SLAVE, BINLOG MONITOR, PROCESS, RELOAD, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES ON *.* TO {user}@'%'",
-	NULL,
+    "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY PASSWORD {hash} {require:raw}",
+    "GRANT REPLICATION SLAVE, BINLOG MONITOR, PROCESS, RELOAD, SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES ON *.* TO {user}@'%'",
+    NULL,
 };
 
 const char *const *dialect_administration_grants(const struct dialect *dialect)
@@ -285,9 +338,10 @@ static const char *arg_find(const struct statement_arg *args, size_t count, cons
 	return NULL;
 }
 
-char *statement_render(const char *text, const struct statement_arg *args, size_t count, char *(*quote)(void *context, const char *text), void *context)
+char *statement_render(const char *text, const struct statement_arg *args, size_t count, char *(*quote)(void *context, const char *text),
+		       void *context)
 {
-	struct strbuf out = { 0 };
+	struct strbuf out = {0};
 	while (*text) {
 		size_t plain = strcspn(text, "{");
 		strbuf_addn(&out, text, plain);

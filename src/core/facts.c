@@ -6,10 +6,10 @@
 #include "base/parse.h"
 #include "base/str.h"
 
-static const char *const tri_names[] = { "unknown", "no", "yes", NULL };
-static const char *const role_names[] = { "unknown", "replica", "primary", "recovering", NULL };
-static const char *const state_names[] = { "unknown", "dead", "starting", "up", "busy", "frozen", NULL };
-static const char *const thread_names[] = { "unknown", "stopped", "connecting", "running", NULL };
+static const char *const tri_names[] = {"unknown", "no", "yes", NULL};
+static const char *const role_names[] = {"unknown", "replica", "primary", "recovering", NULL};
+static const char *const state_names[] = {"unknown", "dead", "starting", "up", "busy", "frozen", NULL};
+static const char *const thread_names[] = {"unknown", "stopped", "connecting", "running", NULL};
 
 const char *tri_name(enum tri value)
 {
@@ -54,71 +54,71 @@ struct fact_row {
 #define PEER(f) offsetof(struct peer_facts, f)
 
 static const struct fact_row own_rows[] = {
-	{ "server.state", FACT_NAMES, SERVER(state), state_names },
-	{ "server.writable", FACT_NAMES, SERVER(writable), tri_names },
-	{ "server.server_id", FACT_NUMBER, SERVER(server_id), NULL },
-	{ "server.uuid", FACT_TEXT, SERVER(uuid), NULL },
-	{ "server.executed", FACT_SET, SERVER(executed), NULL },
-	{ "server.received", FACT_SET, SERVER(received), NULL },
-	{ "server.has_source", FACT_NAMES, SERVER(has_source), tri_names },
-	{ "server.source_host", FACT_TEXT, SERVER(source_host), NULL },
-	{ "server.source_port", FACT_NUMBER, SERVER(source_port), NULL },
-	{ "server.receiver", FACT_NAMES, SERVER(receiver), thread_names },
-	{ "server.applier", FACT_NAMES, SERVER(applier), thread_names },
-	{ "server.receiver_error", FACT_TEXT, SERVER(receiver_error), NULL },
-	{ "server.applier_error", FACT_TEXT, SERVER(applier_error), NULL },
-	{ "server.lag_s", FACT_NUMBER, SERVER(lag_s), NULL },
-	{ "server.lagging", FACT_NAMES, SERVER(lagging), tri_names },
-	{ "server.source_on", FACT_NAMES, SERVER(source_on), tri_names },
-	{ "server.replica_on", FACT_NAMES, SERVER(replica_on), tri_names },
-	{ "server.wait_count", FACT_NUMBER, SERVER(wait_count), NULL },
-	{ "server.clients", FACT_NUMBER, SERVER(clients), NULL },
-	{ "server.waiting", FACT_NUMBER, SERVER(waiting), NULL },
-	{ "server.waiting_known", FACT_NAMES, SERVER(waiting_known), tri_names },
-	{ "server.user_data", FACT_NAMES, SERVER(user_data), tri_names },
-	{ "server.accounts", FACT_NAMES, SERVER(accounts), tri_names },
-	{ "server.sessions", FACT_NUMBER, SERVER(sessions), NULL },
-	{ "server.sessions_known", FACT_NAMES, SERVER(sessions_known), tri_names },
-	{ "local_role", FACT_NAMES, OWN(local_role), role_names },
-	{ "promised", FACT_NUMBER, OWN(promised), NULL },
-	{ "primary_epoch", FACT_NUMBER, OWN(primary_epoch), NULL },
-	{ "datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names },
-	{ "worker", FACT_NAMES, OWN(worker), tri_names },
-	{ "shutdown_sent", FACT_NAMES, OWN(shutdown_sent), tri_names },
-	{ "deadline_near", FACT_NAMES, OWN(deadline_near), tri_names },
-	{ "moment_over", FACT_NAMES, OWN(moment_over), tri_names },
-	{ "patience_over", FACT_NAMES, OWN(patience_over), tri_names },
-	{ "close_failures", FACT_NUMBER, OWN(close_failures), NULL },
-	{ "diverged_twice", FACT_NAMES, OWN(diverged_twice), tri_names },
-	{ "sysvars_set", FACT_NAMES, OWN(sysvars_set), tri_names },
-	{ "published", FACT_NAMES, OWN(published), tri_names },
-	{ "round_begun", FACT_NAMES, OWN(round_begun), tri_names },
-	{ "reported", FACT_NAMES, OWN(reported), tri_names },
-	{ "disconnected_before", FACT_NAMES, OWN(disconnected_before), tri_names },
-	{ "detached", FACT_NAMES, OWN(detached), tri_names },
-	{ "opened_now", FACT_NAMES, OWN(opened_now), tri_names },
-	{ "quorum", FACT_NAMES, OWN(quorum), tri_names },
-	{ "peers_known", FACT_NAMES, OWN(peers_known), tri_names },
+    {"server.state", FACT_NAMES, SERVER(state), state_names},
+    {"server.writable", FACT_NAMES, SERVER(writable), tri_names},
+    {"server.server_id", FACT_NUMBER, SERVER(server_id), NULL},
+    {"server.uuid", FACT_TEXT, SERVER(uuid), NULL},
+    {"server.executed", FACT_SET, SERVER(executed), NULL},
+    {"server.received", FACT_SET, SERVER(received), NULL},
+    {"server.has_source", FACT_NAMES, SERVER(has_source), tri_names},
+    {"server.source_host", FACT_TEXT, SERVER(source_host), NULL},
+    {"server.source_port", FACT_NUMBER, SERVER(source_port), NULL},
+    {"server.receiver", FACT_NAMES, SERVER(receiver), thread_names},
+    {"server.applier", FACT_NAMES, SERVER(applier), thread_names},
+    {"server.receiver_error", FACT_TEXT, SERVER(receiver_error), NULL},
+    {"server.applier_error", FACT_TEXT, SERVER(applier_error), NULL},
+    {"server.lag_s", FACT_NUMBER, SERVER(lag_s), NULL},
+    {"server.lagging", FACT_NAMES, SERVER(lagging), tri_names},
+    {"server.source_on", FACT_NAMES, SERVER(source_on), tri_names},
+    {"server.replica_on", FACT_NAMES, SERVER(replica_on), tri_names},
+    {"server.wait_count", FACT_NUMBER, SERVER(wait_count), NULL},
+    {"server.clients", FACT_NUMBER, SERVER(clients), NULL},
+    {"server.waiting", FACT_NUMBER, SERVER(waiting), NULL},
+    {"server.waiting_known", FACT_NAMES, SERVER(waiting_known), tri_names},
+    {"server.user_data", FACT_NAMES, SERVER(user_data), tri_names},
+    {"server.accounts", FACT_NAMES, SERVER(accounts), tri_names},
+    {"server.sessions", FACT_NUMBER, SERVER(sessions), NULL},
+    {"server.sessions_known", FACT_NAMES, SERVER(sessions_known), tri_names},
+    {"local_role", FACT_NAMES, OWN(local_role), role_names},
+    {"promised", FACT_NUMBER, OWN(promised), NULL},
+    {"primary_epoch", FACT_NUMBER, OWN(primary_epoch), NULL},
+    {"datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names},
+    {"worker", FACT_NAMES, OWN(worker), tri_names},
+    {"shutdown_sent", FACT_NAMES, OWN(shutdown_sent), tri_names},
+    {"deadline_near", FACT_NAMES, OWN(deadline_near), tri_names},
+    {"moment_over", FACT_NAMES, OWN(moment_over), tri_names},
+    {"patience_over", FACT_NAMES, OWN(patience_over), tri_names},
+    {"close_failures", FACT_NUMBER, OWN(close_failures), NULL},
+    {"diverged_twice", FACT_NAMES, OWN(diverged_twice), tri_names},
+    {"sysvars_set", FACT_NAMES, OWN(sysvars_set), tri_names},
+    {"published", FACT_NAMES, OWN(published), tri_names},
+    {"round_begun", FACT_NAMES, OWN(round_begun), tri_names},
+    {"reported", FACT_NAMES, OWN(reported), tri_names},
+    {"disconnected_before", FACT_NAMES, OWN(disconnected_before), tri_names},
+    {"detached", FACT_NAMES, OWN(detached), tri_names},
+    {"opened_now", FACT_NAMES, OWN(opened_now), tri_names},
+    {"quorum", FACT_NAMES, OWN(quorum), tri_names},
+    {"peers_known", FACT_NAMES, OWN(peers_known), tri_names},
 };
 
 static const struct fact_row peer_rows[] = {
-	{ "role", FACT_NAMES, PEER(role), role_names },
-	{ "epoch", FACT_NUMBER, PEER(epoch), NULL },
-	{ "promised", FACT_NUMBER, PEER(promised), NULL },
-	{ "address", FACT_TEXT, PEER(address), NULL },
-	{ "port", FACT_NUMBER, PEER(port), NULL },
-	{ "server_id", FACT_NUMBER, PEER(server_id), NULL },
-	{ "data", FACT_NAMES, PEER(data), tri_names },
-	{ "report_epoch", FACT_NUMBER, PEER(report_epoch), NULL },
-	{ "report_candidate", FACT_TEXT, PEER(report_candidate), NULL },
-	{ "held", FACT_SET, PEER(held), NULL },
-	{ "applied", FACT_SET, PEER(applied), NULL },
-	{ "attached", FACT_NAMES, PEER(attached), tri_names },
-	{ "asked", FACT_NAMES, PEER(asked), tri_names },
-	{ "position", FACT_SET, PEER(position), NULL },
-	{ "uuid", FACT_TEXT, PEER(uuid), NULL },
-	{ "waiting", FACT_NUMBER, PEER(waiting), NULL },
-	{ "ask_error", FACT_TEXT, PEER(ask_error), NULL },
+    {"role", FACT_NAMES, PEER(role), role_names},
+    {"epoch", FACT_NUMBER, PEER(epoch), NULL},
+    {"promised", FACT_NUMBER, PEER(promised), NULL},
+    {"address", FACT_TEXT, PEER(address), NULL},
+    {"port", FACT_NUMBER, PEER(port), NULL},
+    {"server_id", FACT_NUMBER, PEER(server_id), NULL},
+    {"data", FACT_NAMES, PEER(data), tri_names},
+    {"report_epoch", FACT_NUMBER, PEER(report_epoch), NULL},
+    {"report_candidate", FACT_TEXT, PEER(report_candidate), NULL},
+    {"held", FACT_SET, PEER(held), NULL},
+    {"applied", FACT_SET, PEER(applied), NULL},
+    {"attached", FACT_NAMES, PEER(attached), tri_names},
+    {"asked", FACT_NAMES, PEER(asked), tri_names},
+    {"position", FACT_SET, PEER(position), NULL},
+    {"uuid", FACT_TEXT, PEER(uuid), NULL},
+    {"waiting", FACT_NUMBER, PEER(waiting), NULL},
+    {"ask_error", FACT_TEXT, PEER(ask_error), NULL},
 };
 
 _Static_assert(sizeof(enum tri) == sizeof(int) && sizeof(enum role) == sizeof(int), "named facts are stored as int");
@@ -142,7 +142,7 @@ void facts_clear(struct facts *facts)
 		free(facts->peers[p].name);
 	}
 	free(facts->peers);
-	*facts = (struct facts){ 0 };
+	*facts = (struct facts){0};
 }
 
 const struct peer_facts *facts_find(const struct facts *facts, const char *name)
@@ -160,7 +160,7 @@ struct peer_facts *facts_peer(struct facts *facts, const char *name)
 		return &facts->peers[found - facts->peers];
 	facts->peers = mem_grow(facts->peers, facts->peer_count + 1, sizeof(*facts->peers));
 	struct peer_facts *peer = &facts->peers[facts->peer_count++];
-	*peer = (struct peer_facts){ .name = str_dup(name) };
+	*peer = (struct peer_facts){.name = str_dup(name)};
 	return peer;
 }
 
@@ -197,7 +197,7 @@ static void row_format(const struct fact_row *row, const char *prefix, const voi
 
 char *facts_format(const struct facts *facts)
 {
-	struct strbuf out = { 0 };
+	struct strbuf out = {0};
 	for (size_t i = 0; i < ARRAY_LENGTH(own_rows); i++)
 		row_format(&own_rows[i], "", facts, &out);
 	for (size_t p = 0; p < facts->peer_count; p++) {
@@ -248,14 +248,15 @@ static bool field_store(struct facts *facts, const char *key, const char *value,
 
 int facts_parse(const char *line, enum gtid_flavour flavour, struct facts *ret, struct error *err)
 {
-	struct facts facts = { 0 };
+	struct facts facts = {0};
 	struct fields fields;
 	if (!fields_parse(line, &fields))
 		return error_set(err, OCF_ERR_GENERIC, "not a line of facts: fields of the form key=value are wanted, each once");
 	for (size_t i = 0; i < fields.count; i++) {
 		if (field_store(&facts, fields.items[i].key, fields.items[i].value, flavour))
 			continue;
-		error_set(err, OCF_ERR_GENERIC, "no such fact, or not such a value: %.200s=%.200s", fields.items[i].key, fields.items[i].value);
+		error_set(err, OCF_ERR_GENERIC, "no such fact, or not such a value: %.200s=%.200s", fields.items[i].key,
+			  fields.items[i].value);
 		fields_clear(&fields);
 		facts_clear(&facts);
 		return -1;

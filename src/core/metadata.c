@@ -10,23 +10,23 @@
 #include "core/config.h"
 
 #define SHORTDESC "MySQL and MariaDB, highly available"
-#define LONGDESC                                                                                                                        \
-	"Runs MySQL 5.7 to 9.x or MariaDB 10.5 to 11.x as a promotable clone: one primary, the others replicas by GTID and lossless "     \
+#define LONGDESC                                                                                                                         \
+	"Runs MySQL 5.7 to 9.x or MariaDB 10.5 to 11.x as a promotable clone: one primary, the others replicas by GTID and lossless "    \
 	"semi-synchronous replication. No acknowledged write is lost when the primary dies: a node is promoted only after enough nodes " \
 	"have reported what they hold, and only with everything that any of them holds. A node that comes back follows the primary by "  \
 	"itself; an empty or diverged one is filled from it. The clone needs notify=true, and the cluster needs fencing."
 
 const struct action_row action_rows[] = {
-	{ "start", NULL, "120s", NULL, "starts the server as a read-only replica; initialises and fills an empty data directory" },
-	{ "stop", NULL, "120s", NULL, "ends the server: cleanly, and if that takes too long by force" },
-	{ "monitor", "Promoted", "20s", "5s", "looks at the primary: role, health, who acknowledges" },
-	{ "monitor", "Unpromoted", "20s", "10s", "looks at a replica: health, replication, lag" },
-	{ "promote", NULL, "60s", NULL, "opens the server for writes, after everything has been checked again" },
-	{ "demote", NULL, "60s", NULL, "closes the server for writes and cuts the clients' sessions" },
-	{ "notify", NULL, "60s", NULL, "runs the election before a promotion, and follows the new primary after it" },
-	{ "validate-all", NULL, "20s", NULL, "checks the parameters; with OCF_CHECK_LEVEL=10 also this host" },
-	{ "reload-agent", NULL, "20s", NULL, "takes over changed parameters without touching the server" },
-	{ "meta-data", NULL, "5s", NULL, "prints this description" },
+    {"start", NULL, "120s", NULL, "starts the server as a read-only replica; initialises and fills an empty data directory"},
+    {"stop", NULL, "120s", NULL, "ends the server: cleanly, and if that takes too long by force"},
+    {"monitor", "Promoted", "20s", "5s", "looks at the primary: role, health, who acknowledges"},
+    {"monitor", "Unpromoted", "20s", "10s", "looks at a replica: health, replication, lag"},
+    {"promote", NULL, "60s", NULL, "opens the server for writes, after everything has been checked again"},
+    {"demote", NULL, "60s", NULL, "closes the server for writes and cuts the clients' sessions"},
+    {"notify", NULL, "60s", NULL, "runs the election before a promotion, and follows the new primary after it"},
+    {"validate-all", NULL, "20s", NULL, "checks the parameters; with OCF_CHECK_LEVEL=10 also this host"},
+    {"reload-agent", NULL, "20s", NULL, "takes over changed parameters without touching the server"},
+    {"meta-data", NULL, "5s", NULL, "prints this description"},
 };
 const size_t action_row_count = ARRAY_LENGTH(action_rows);
 
@@ -167,8 +167,8 @@ static void man_actions(struct strbuf *out)
 		const struct action_row *row = &action_rows[i];
 		strbuf_add(out, ".TP\n\\fB");
 		roff(out, row->name);
-		strbuf_addf(out, "\\fR%s%s (timeout %s%s%s)\n", row->role ? " " : "", row->role ? row->role : "", row->timeout, row->interval ? ", interval " : "",
-			    row->interval ? row->interval : "");
+		strbuf_addf(out, "\\fR%s%s (timeout %s%s%s)\n", row->role ? " " : "", row->role ? row->role : "", row->timeout,
+			    row->interval ? ", interval " : "", row->interval ? row->interval : "");
 		roff(out, row->meaning);
 		strbuf_add(out, "\n");
 	}
@@ -176,18 +176,22 @@ static void man_actions(struct strbuf *out)
 
 char *metadata_man(void)
 {
-	struct strbuf out = { 0 };
-	strbuf_addf(&out, ".TH OCF_SYSTOLE_MYSQL 7 \"\" \"Systole %s\" \"OCF resource agents\"\n.SH NAME\nocf_systole_mysql \\- ", PACKAGE_VERSION);
+	struct strbuf out = {0};
+	strbuf_addf(&out, ".TH OCF_SYSTOLE_MYSQL 7 \"\" \"Systole %s\" \"OCF resource agents\"\n.SH NAME\nocf_systole_mysql \\- ",
+		    PACKAGE_VERSION);
 	roff(&out, SHORTDESC);
-	strbuf_add(&out, "\n.SH SYNOPSIS\n\\fBmysql\\fR [start | stop | monitor | promote | demote | notify | validate\\-all | reload\\-agent | meta\\-data]\n.SH DESCRIPTION\n");
+	strbuf_add(&out, "\n.SH SYNOPSIS\n\\fBmysql\\fR [start | stop | monitor | promote | demote | notify | validate\\-all | "
+			 "reload\\-agent | meta\\-data]\n.SH DESCRIPTION\n");
 	roff(&out, LONGDESC);
 	strbuf_add(&out, "\n");
 	man_parameters(&out);
 	man_actions(&out);
-	strbuf_add(&out, ".SH EXAMPLE\n.nf\npcs resource create db ocf:systole:mysql credentials=/etc/systole/credentials \\e\n"
-			 "    op monitor interval=5s role=Promoted timeout=20s op monitor interval=10s role=Unpromoted timeout=20s \\e\n"
-			 "    promotable notify=true interleave=true\n.fi\n"
-			 ".SH EXIT STATUS\nAs the OCF Resource Agent API has it; 190 and 191 say that the server runs as a replica or as the primary, but not well. "
-			 "The reason is in \\fBcrm_mon\\fR(8).\n.SH SEE ALSO\n\\fBpcs\\fR(8), \\fBcrm_mon\\fR(8), \\fBcrm_resource\\fR(8)\n");
+	strbuf_add(&out,
+		   ".SH EXAMPLE\n.nf\npcs resource create db ocf:systole:mysql credentials=/etc/systole/credentials \\e\n"
+		   "    op monitor interval=5s role=Promoted timeout=20s op monitor interval=10s role=Unpromoted timeout=20s \\e\n"
+		   "    promotable notify=true interleave=true\n.fi\n"
+		   ".SH EXIT STATUS\nAs the OCF Resource Agent API has it; 190 and 191 say that the server runs as a replica or as the "
+		   "primary, but not well. "
+		   "The reason is in \\fBcrm_mon\\fR(8).\n.SH SEE ALSO\n\\fBpcs\\fR(8), \\fBcrm_mon\\fR(8), \\fBcrm_resource\\fR(8)\n");
 	return strbuf_take(&out);
 }

@@ -15,40 +15,43 @@ enum option_kind {
 
 struct option_row {
 	const char *name;
-	const char *alias; /* an older or newer name of the same option, or NULL */
-	const char *value; /* what is given on the command line */
+	const char *alias;	   /* an older or newer name of the same option, or NULL */
+	const char *value;	   /* what is given on the command line */
 	enum gtid_flavour flavour; /* UNKNOWN: both servers */
 	enum option_kind kind;
 	const char *why;
 };
 
 static const struct option_row rows[] = {
-	{ "gtid_mode", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets" },
-	{ "enforce_gtid_consistency", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets" },
-	{ "gtid_strict_mode", NULL, "ON", GTID_FLAVOUR_MARIADB, OPTION_LAW, "without it a diverged replica goes on silently" },
-	{ "log_bin", NULL, "binlog", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to become the primary" },
-	{ "log_replica_updates", "log_slave_updates", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to serve the others" },
-	{ "sync_binlog", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk" },
-	{ "innodb_flush_log_at_trx_commit", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk" },
-	{ "relay_log_recovery", NULL, "OFF", GTID_FLAVOUR_MYSQL, OPTION_LAW, "it throws away what this node has acknowledged but not yet applied" },
-	{ "rpl_semi_sync_source_wait_point", "rpl_semi_sync_master_wait_point", "AFTER_SYNC", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "others would see a commit before it is safe" },
-	{ "read_only", NULL, "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
-	{ "super_read_only", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
-	{ "skip_replica_start", "skip_slave_start", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
-	{ "rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled", "OFF", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
-	{ "rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
-	/* Milliseconds: it must never fall back to asynchronous; MySQL 9.7 and MariaDB 10.11 take this value. */
-	{ "rpl_semi_sync_source_timeout", "rpl_semi_sync_master_timeout", "1000000000000", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL },
-	{ "rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count", NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
-	{ "offline_mode", NULL, NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL },
-	{ "server_id", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
-	{ "relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
-	{ "replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
-	{ "ignore_db_dirs", NULL, "lost+found", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL },
-	/* A receiver that is stopped connects to its source once more, to end its session there. With a dead source that wait, in seconds,
+    {"gtid_mode", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets"},
+    {"enforce_gtid_consistency", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets"},
+    {"gtid_strict_mode", NULL, "ON", GTID_FLAVOUR_MARIADB, OPTION_LAW, "without it a diverged replica goes on silently"},
+    {"log_bin", NULL, "binlog", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to become the primary"},
+    {"log_replica_updates", "log_slave_updates", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "every node must be able to serve the others"},
+    {"sync_binlog", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk"},
+    {"innodb_flush_log_at_trx_commit", NULL, "1", GTID_FLAVOUR_UNKNOWN, OPTION_LAW, "an acknowledged commit must be on the disk"},
+    {"relay_log_recovery", NULL, "OFF", GTID_FLAVOUR_MYSQL, OPTION_LAW,
+     "it throws away what this node has acknowledged but not yet applied"},
+    {"rpl_semi_sync_source_wait_point", "rpl_semi_sync_master_wait_point", "AFTER_SYNC", GTID_FLAVOUR_UNKNOWN, OPTION_LAW,
+     "others would see a commit before it is safe"},
+    {"read_only", NULL, "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
+    {"super_read_only", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL},
+    {"skip_replica_start", "skip_slave_start", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
+    {"rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled", "OFF", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
+    {"rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
+    /* Milliseconds: it must never fall back to asynchronous; MySQL 9.7 and MariaDB 10.11 take this value. */
+    {"rpl_semi_sync_source_timeout", "rpl_semi_sync_master_timeout", "1000000000000", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
+    {"rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count", NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS,
+     NULL},
+    {"offline_mode", NULL, NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL},
+    {"server_id", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
+    {"relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
+    {"replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
+    {"ignore_db_dirs", NULL, "lost+found", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL},
+    /* A receiver that is stopped connects to its source once more, to end its session there. With a dead source that wait, in seconds,
 	 * is part of every failover; 1 is the least it takes. */
-	{ "rpl_semi_sync_slave_kill_conn_timeout", NULL, "1", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL },
-	{ "bind_address", NULL, "*", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL },
+    {"rpl_semi_sync_slave_kill_conn_timeout", NULL, "1", GTID_FLAVOUR_MARIADB, OPTION_GIVEN, NULL},
+    {"bind_address", NULL, "*", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
 };
 
 static const struct option_row *row_find(const char *name)
@@ -69,7 +72,7 @@ bool option_is_owned(const char *name)
 const char *option_persisted(const char *auto_cnf)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		const char *const names[] = { rows[i].name, rows[i].alias };
+		const char *const names[] = {rows[i].name, rows[i].alias};
 		for (size_t n = 0; n < 2; n++) {
 			if (!names[n] || rows[i].kind == OPTION_GIVEN)
 				continue;
@@ -100,12 +103,12 @@ static void option_add(struct user_options *list, const char *text, size_t n)
 		str_set(&value, "0");
 	}
 	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = (struct user_option){ .name = name, .value = value };
+	list->items[list->count++] = (struct user_option){.name = name, .value = value};
 }
 
 void user_options_parse(const char *printed, struct user_options *ret)
 {
-	struct user_options list = { 0 };
+	struct user_options list = {0};
 	/* A line of text stands before the options; every option begins with " --" or stands at a line's beginning. */
 	for (const char *at = strstr(printed, "--"); at;) {
 		const char *next = strstr(at + 2, " --");
@@ -126,7 +129,7 @@ void user_options_clear(struct user_options *options)
 		free(options->items[i].value);
 	}
 	free(options->items);
-	*options = (struct user_options){ 0 };
+	*options = (struct user_options){0};
 }
 
 const char *user_options_get(const struct user_options *options, const char *name)
@@ -165,8 +168,8 @@ int user_options_check(const struct config *config, const struct dialect *dialec
 		const char *value = row_user_value(&rows[i], options);
 		if (rows[i].kind != OPTION_LAW || !row_applies(&rows[i], dialect) || !value || values_agree(&rows[i], value))
 			continue;
-		return error_set(err, OCF_ERR_ARGS, "%s says %s=%.64s, but %s is needed, because %s: correct or remove the line", config->config,
-				 rows[i].name, value, rows[i].value, rows[i].why);
+		return error_set(err, OCF_ERR_ARGS, "%s says %s=%.64s, but %s is needed, because %s: correct or remove the line",
+				 config->config, rows[i].name, value, rows[i].value, rows[i].why);
 	}
 	return 0;
 }
@@ -229,12 +232,13 @@ static const char *plugins_to_load(const struct dialect *dialect)
 {
 	if (dialect->from.flavour == GTID_FLAVOUR_MARIADB)
 		return NULL;
-	return dialect->has_clone ? "semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so" : "semisync_master.so;semisync_slave.so;auth_socket.so";
+	return dialect->has_clone ? "semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so"
+				  : "semisync_master.so;semisync_slave.so;auth_socket.so";
 }
 
 char **server_argv(const struct config *config, const struct dialect *dialect, const struct user_options *options, enum launch_as as)
 {
-	struct argv argv = { 0 };
+	struct argv argv = {0};
 	const char *plugins = plugins_to_load(dialect);
 	argv_add(&argv, str_dup(config->binary));
 	argv_add(&argv, str_printf("--defaults-file=%s", config->config));
@@ -251,7 +255,8 @@ char **server_argv(const struct config *config, const struct dialect *dialect, c
 	argv_add(&argv, str_printf("--server-id=%lu", server_id_choose(config, options)));
 	argv_add_rows(&argv, dialect, options);
 	if (config->instance.node)
-		argv_add(&argv, str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));
+		argv_add(&argv,
+			 str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));
 	if (as == LAUNCH_BEHIND_PRIMARY && dialect->from.flavour == GTID_FLAVOUR_MARIADB)
 		argv_add(&argv, str_dup("--init-rpl-role=SLAVE"));
 	return argv.items;

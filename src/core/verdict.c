@@ -10,35 +10,35 @@ static const struct {
 	const char *name;
 	bool destructive;
 } steps[] = {
-	[STEP_NONE] = { "none", false },
-	[STEP_DONE] = { "done", false },
-	[STEP_WAIT] = { "wait", false },
-	[STEP_LOOK] = { "look", false },
-	[STEP_INITIALISE] = { "initialise", false },
-	[STEP_LAUNCH] = { "launch", false },
-	[STEP_LAUNCH_BEHIND] = { "launch-behind", false },
-	[STEP_SHUTDOWN] = { "shutdown", false },
-	[STEP_KILL_SERVER] = { "kill-server", true },
-	[STEP_DEFER] = { "defer", false },
-	[STEP_KILL_WORKER] = { "kill-worker", false },
-	[STEP_PROVISION] = { "provision", true },
-	[STEP_SEMISYNC_REPLICA] = { "semisync-replica", false },
-	[STEP_STOP_RECEIVER] = { "stop-receiver", false },
-	[STEP_START_APPLIER] = { "start-applier", false },
-	[STEP_FOLLOW] = { "follow", false },
-	[STEP_FORGET_SOURCE] = { "forget-source", false },
-	[STEP_SEMISYNC_SOURCE] = { "semisync-source", false },
-	[STEP_CLOSE_WRITES] = { "close-writes", false },
-	[STEP_KILL_SESSIONS] = { "kill-sessions", false },
-	[STEP_SEMISYNC_SOURCE_OFF] = { "semisync-source-off", false },
-	[STEP_FORGET_ROLE] = { "forget-role", false },
-	[STEP_SYSVARS_PRIMARY] = { "sysvars-primary", false },
-	[STEP_SYSVARS_REPLICA] = { "sysvars-replica", false },
-	[STEP_BOOTSTRAP] = { "bootstrap", false },
-	[STEP_OPEN_WRITES] = { "open-writes", true },
-	[STEP_PROMISE] = { "promise", false },
-	[STEP_REPORT] = { "report", false },
-	[STEP_PUBLISH] = { "publish", false },
+    [STEP_NONE] = {"none", false},
+    [STEP_DONE] = {"done", false},
+    [STEP_WAIT] = {"wait", false},
+    [STEP_LOOK] = {"look", false},
+    [STEP_INITIALISE] = {"initialise", false},
+    [STEP_LAUNCH] = {"launch", false},
+    [STEP_LAUNCH_BEHIND] = {"launch-behind", false},
+    [STEP_SHUTDOWN] = {"shutdown", false},
+    [STEP_KILL_SERVER] = {"kill-server", true},
+    [STEP_DEFER] = {"defer", false},
+    [STEP_KILL_WORKER] = {"kill-worker", false},
+    [STEP_PROVISION] = {"provision", true},
+    [STEP_SEMISYNC_REPLICA] = {"semisync-replica", false},
+    [STEP_STOP_RECEIVER] = {"stop-receiver", false},
+    [STEP_START_APPLIER] = {"start-applier", false},
+    [STEP_FOLLOW] = {"follow", false},
+    [STEP_FORGET_SOURCE] = {"forget-source", false},
+    [STEP_SEMISYNC_SOURCE] = {"semisync-source", false},
+    [STEP_CLOSE_WRITES] = {"close-writes", false},
+    [STEP_KILL_SESSIONS] = {"kill-sessions", false},
+    [STEP_SEMISYNC_SOURCE_OFF] = {"semisync-source-off", false},
+    [STEP_FORGET_ROLE] = {"forget-role", false},
+    [STEP_SYSVARS_PRIMARY] = {"sysvars-primary", false},
+    [STEP_SYSVARS_REPLICA] = {"sysvars-replica", false},
+    [STEP_BOOTSTRAP] = {"bootstrap", false},
+    [STEP_OPEN_WRITES] = {"open-writes", true},
+    [STEP_PROMISE] = {"promise", false},
+    [STEP_REPORT] = {"report", false},
+    [STEP_PUBLISH] = {"publish", false},
 };
 _Static_assert(ARRAY_LENGTH(steps) == STEP_COUNT, "every step has a name");
 
@@ -54,7 +54,7 @@ bool step_is_destructive(enum step step)
 
 struct verdict verdict_done(enum ocf_code code, const char *fmt, ...)
 {
-	struct verdict v = { .step = STEP_DONE, .code = code };
+	struct verdict v = {.step = STEP_DONE, .code = code};
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(v.reason, sizeof(v.reason), fmt, args);
@@ -64,7 +64,7 @@ struct verdict verdict_done(enum ocf_code code, const char *fmt, ...)
 
 struct verdict verdict_step(enum step step, const char *fmt, ...)
 {
-	struct verdict v = { .step = step };
+	struct verdict v = {.step = step};
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(v.reason, sizeof(v.reason), fmt, args);
@@ -74,7 +74,7 @@ struct verdict verdict_step(enum step step, const char *fmt, ...)
 
 struct verdict verdict_target(enum step step, const char *target, const char *fmt, ...)
 {
-	struct verdict v = { .step = step };
+	struct verdict v = {.step = step};
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(v.reason, sizeof(v.reason), fmt, args);
@@ -85,7 +85,7 @@ struct verdict verdict_target(enum step step, const char *target, const char *fm
 
 struct verdict verdict_look(unsigned int look)
 {
-	return (struct verdict){ .step = STEP_LOOK, .look = look };
+	return (struct verdict){.step = STEP_LOOK, .look = look};
 }
 
 bool facts_lone(const struct config *config)

@@ -25,7 +25,8 @@ static size_t unanswered(pid_t pid, const char *table, unsigned int port, unsign
 		unsigned int remote_port, state;
 		unsigned long inode;
 		/* sl local remote st tx:rx tr:when retrnsmt uid timeout inode */
-		if (sscanf(line, " %*d: %*64[0-9A-F]:%*4x %*64[0-9A-F]:%4x %2x %*8x:%*8x %*2x:%*8x %*8x %*u %*d %lu", &remote_port, &state, &inode) == 3 &&
+		if (sscanf(line, " %*d: %*64[0-9A-F]:%*4x %*64[0-9A-F]:%4x %2x %*8x:%*8x %*2x:%*8x %*8x %*u %*d %lu", &remote_port, &state,
+			   &inode) == 3 &&
 		    remote_port == port && state == TCP_STATE_SYN_SENT && inode)
 			inodes[count++] = inode;
 	}

@@ -39,8 +39,8 @@ static struct verdict failed(const struct error *err)
 
 static struct verdict start(struct context *ctx)
 {
-	struct facts facts = { 0 };
-	struct error err = { 0 };
+	struct facts facts = {0};
+	struct error err = {0};
 	if (server_validate(ctx, &err))
 		return failed(&err);
 	struct verdict verdict = run_loop(ctx, decide_start, LOOK_SERVER, &facts);
@@ -55,7 +55,7 @@ static struct verdict start(struct context *ctx)
 
 int worker_run(struct context *ctx)
 {
-	struct facts facts = { 0 };
+	struct facts facts = {0};
 	uint64_t now = clock_now_ms();
 	ctx->detached = true;
 	ctx->deadline_ms = now + 24ull * 3600 * 1000;
@@ -117,8 +117,8 @@ static void disconnected_note(struct context *ctx, const struct facts *facts)
 
 static struct verdict monitor(struct context *ctx)
 {
-	struct facts facts = { 0 };
-	struct error err = { 0 }, missed = { 0 };
+	struct facts facts = {0};
+	struct error err = {0}, missed = {0};
 	_cleanup_free_ char *progress = NULL;
 	int rc = context_read_credentials(ctx, &missed);
 	struct verdict verdict = run_loop(ctx, decide_monitor, LOOK_SERVER, &facts);
@@ -129,7 +129,8 @@ static struct verdict monitor(struct context *ctx)
 	/* The score goes before the result does: then one transition moves the role, instead of a recovery in place. */
 	if (verdict.code != OCF_NOT_RUNNING || ctx->config.instance.interval_ms) {
 		publish_score(ctx, &facts);
-		if (ctx->config.instance.clustered && facts.published != TRI_YES && facts.server.state == SERVER_UP && publish_state(ctx, &facts, &err))
+		if (ctx->config.instance.clustered && facts.published != TRI_YES && facts.server.state == SERVER_UP &&
+		    publish_state(ctx, &facts, &err))
 			log_warning("node attributes: %s", err.sentence);
 	}
 	disconnected_note(ctx, &facts);
@@ -144,7 +145,7 @@ static struct verdict monitor(struct context *ctx)
 
 static struct verdict promote(struct context *ctx)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
 	ctx->reads_round = true;
@@ -160,7 +161,7 @@ static struct verdict promote(struct context *ctx)
 
 static struct verdict demote(struct context *ctx)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	ctx->answer_ms = ctx->answer_ms < 3000 ? ctx->answer_ms : 3000;
 	ctx->patience_ms = clock_now_ms() + 3000;
 	/* Without them it is tried as root, and a server that lets nobody in is killed: writes are closed in any case. */
@@ -186,7 +187,7 @@ static struct verdict notify_round(struct context *ctx)
 /* After a promotion elsewhere; what cannot be done in time is the monitor's. */
 static struct verdict notify_follow(struct context *ctx)
 {
-	struct facts facts = { 0 };
+	struct facts facts = {0};
 	ctx->near_ms = ctx->patience_ms;
 	observe(ctx, LOOK_SERVER | LOOK_PEERS, &facts);
 	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
@@ -201,7 +202,7 @@ static struct verdict notify_follow(struct context *ctx)
 static struct verdict notify(struct context *ctx)
 {
 	const struct instance *in = &ctx->config.instance;
-	struct error err = { 0 };
+	struct error err = {0};
 	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
 	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
 		return verdict;
@@ -220,7 +221,7 @@ static struct verdict notify(struct context *ctx)
 
 static struct verdict validate_all(struct context *ctx)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	if (ctx->config.instance.check_level >= 10 && server_validate(ctx, &err))
 		return failed(&err);
 	return verdict_done(OCF_SUCCESS, "%s", "");
@@ -229,8 +230,8 @@ static struct verdict validate_all(struct context *ctx)
 /* Reloadable parameters are read by every action anew; only the variables have to be set. */
 static struct verdict reload_agent(struct context *ctx)
 {
-	struct facts facts = { 0 };
-	struct error err = { 0 };
+	struct facts facts = {0};
+	struct error err = {0};
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
 	observe(ctx, LOOK_SERVER, &facts);
@@ -249,14 +250,14 @@ static const struct action {
 	bool bare;  /* works with a configuration that is not valid */
 	bool quiet; /* its reason is an exit reason only when it has failed */
 } actions[] = {
-	{ "start", start, false, true },
-	{ "stop", stop, true, true },
-	{ "monitor", monitor, false, false },
-	{ "promote", promote, false, true },
-	{ "demote", demote, false, true },
-	{ "notify", notify, false, true },
-	{ "validate-all", validate_all, false, true },
-	{ "reload-agent", reload_agent, false, true },
+    {"start", start, false, true},
+    {"stop", stop, true, true},
+    {"monitor", monitor, false, false},
+    {"promote", promote, false, true},
+    {"demote", demote, false, true},
+    {"notify", notify, false, true},
+    {"validate-all", validate_all, false, true},
+    {"reload-agent", reload_agent, false, true},
 };
 
 static const struct action *action_find(const char *name)
@@ -300,7 +301,8 @@ static int version_check(char *const *env, struct error *err)
 {
 	const char *major = env_get(env, "OCF_RA_VERSION_MAJOR");
 	if (major && strcmp(major, "1") != 0)
-		return error_set(err, OCF_ERR_ARGS, "OCF_RA_VERSION_MAJOR is \"%.32s\": this agent speaks version 1 of the OCF Resource Agent API", major);
+		return error_set(err, OCF_ERR_ARGS,
+				 "OCF_RA_VERSION_MAJOR is \"%.32s\": this agent speaks version 1 of the OCF Resource Agent API", major);
 	return 0;
 }
 
@@ -308,7 +310,7 @@ int action_run(const char *name, char *const *env)
 {
 	const struct action *action = action_find(name);
 	struct context ctx;
-	struct error err = { 0 };
+	struct error err = {0};
 	struct verdict verdict;
 	if (!action) {
 		fprintf(stderr, "%sno such action: %s\n", "ocf-exit-reason:", name);

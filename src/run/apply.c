@@ -50,7 +50,7 @@ static void *impatience_run(void *data)
  * with a dead source that would be a second of every failover. */
 static int receiver_stop(struct context *ctx, const struct facts *facts, enum statement statement, struct error *err)
 {
-	struct impatience impatience = { .server = &ctx->server, .port = (unsigned int)facts->server.source_port };
+	struct impatience impatience = {.server = &ctx->server, .port = (unsigned int)facts->server.source_port};
 	pthread_t thread;
 	bool started = ctx->dialect->receiver_lingers && pthread_create(&thread, NULL, impatience_run, &impatience) == 0;
 	int rc = run(ctx, statement, err);
@@ -63,7 +63,8 @@ static int receiver_stop(struct context *ctx, const struct facts *facts, enum st
 static int close_writes(struct context *ctx, struct error *err)
 {
 	/* It waits behind commits and locks, and already reads ON meanwhile; with this it gives up and reverts. */
-	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_LOCK_WAIT, err, "seconds", "1", NULL)) == 0 && run(ctx, STATEMENT_CLOSE_WRITES, err) == 0)
+	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_LOCK_WAIT, err, "seconds", "1", NULL)) == 0 &&
+	    run(ctx, STATEMENT_CLOSE_WRITES, err) == 0)
 		return 0;
 	ctx->close_failures++;
 	/* A statement that did not end in time may still be pending in the server under this connection. */
@@ -128,17 +129,18 @@ static int semisync_replica(struct context *ctx, const struct facts *facts, stru
 	/* A receiver that runs has told its source that it does not acknowledge. */
 	if (facts->server.has_source != TRI_YES || facts->server.receiver == THREAD_STOPPED)
 		return 0;
-	return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user",
-										 ctx->credentials.replication.user, "password",
-										 ctx->credentials.replication.password, NULL)) ?
-		       -1 :
-		       0;
+	return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err) ||
+		       outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
+					      "password", ctx->credentials.replication.password, NULL))
+		   ? -1
+		   : 0;
 }
 
 static int semisync_source(struct context *ctx, uint64_t k, struct error *err)
 {
 	_cleanup_free_ char *count = str_printf("%llu", (unsigned long long)k);
-	if (run(ctx, STATEMENT_SEMISYNC_POINT, err) || outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_WAIT, err, "timeout", SEMISYNC_FOR_EVER, NULL)))
+	if (run(ctx, STATEMENT_SEMISYNC_POINT, err) ||
+	    outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_WAIT, err, "timeout", SEMISYNC_FOR_EVER, NULL)))
 		return -1;
 	if (dialect_statement(ctx->dialect, STATEMENT_SEMISYNC_COUNT) &&
 	    outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_COUNT, err, "k", count, NULL)))
@@ -171,11 +173,12 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 		return -1;
 	if (position_set(ctx, facts, err))
 		return -1;
-	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user", ctx->credentials.replication.user,
-				   "password", ctx->credentials.replication.password, "tls", ctx->config.tls ? "1" : "0", NULL)))
+	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
+				   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",
+				   ctx->config.tls ? "1" : "0", NULL)))
 		return -1;
-	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user, "password",
-				      ctx->credentials.replication.password, NULL));
+	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
+				      "password", ctx->credentials.replication.password, NULL));
 }
 
 static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)
@@ -186,7 +189,7 @@ static int forget_source(struct context *ctx, const struct facts *facts, struct 
 /* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
 static int kill_sessions(struct context *ctx, struct error *err)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
 		return -1;
 	for (size_t i = 0; i < rows.rows; i++) {
@@ -203,7 +206,7 @@ static int kill_sessions(struct context *ctx, struct error *err)
 /* MariaDB writes CREATE USER into the binary log as it stands: it gets the hash. MySQL does that itself. */
 static char *password_hash(struct context *ctx, const struct account *account, struct error *err)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (!account->user || !dialect_statement(ctx->dialect, STATEMENT_PASSWORD_HASH))
 		return str_dup("");
 	if (context_query(ctx, ctx->sql, STATEMENT_PASSWORD_HASH, &rows, err, "password", account->password, NULL) != SQL_OK)
@@ -221,8 +224,8 @@ static int account_create(struct context *ctx, const struct account *account, co
 	_cleanup_free_ char *hash = password_hash(ctx, account, err);
 	if (!hash)
 		return -1;
-	const struct statement_arg args[] = { { "user", account->user }, { "password", account->password }, { "hash", hash },
-					      { "require", ctx->config.tls ? "REQUIRE SSL" : "" } };
+	const struct statement_arg args[] = {
+	    {"user", account->user}, {"password", account->password}, {"hash", hash}, {"require", ctx->config.tls ? "REQUIRE SSL" : ""}};
 	for (; account->user && *statements; statements++)
 		if (outcome_ok(context_run_text(ctx, ctx->sql, *statements, args, ARRAY_LENGTH(args), err)))
 			return error_wrap(err, "creating the account %s", account->user);
@@ -245,10 +248,12 @@ static int bootstrap(struct context *ctx, struct error *err)
 static int sysvars_set(struct context *ctx, const struct sysvars *list, const char *parameter, struct error *err)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (context_run(ctx, ctx->sql, STATEMENT_SET_VARIABLE, err, "name", list->items[i].name, "value", list->items[i].value, NULL) == SQL_OK)
+		if (context_run(ctx, ctx->sql, STATEMENT_SET_VARIABLE, err, "name", list->items[i].name, "value", list->items[i].value,
+				NULL) == SQL_OK)
 			continue;
 		err->code = OCF_ERR_ARGS;
-		return error_wrap(err, "parameter %s: %s=%s is refused by the server", parameter, list->items[i].name, list->items[i].value);
+		return error_wrap(err, "parameter %s: %s=%s is refused by the server", parameter, list->items[i].name,
+				  list->items[i].value);
 	}
 	return 0;
 }
@@ -301,7 +306,8 @@ static int worker_kill(struct context *ctx, struct error *err)
 int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err)
 {
 	if (step_is_destructive(verdict->step))
-		log_warning("%s%s%s%s%s", step_name(verdict->step), *verdict->target ? " from " : "", verdict->target, *verdict->reason ? ": " : "", verdict->reason);
+		log_warning("%s%s%s%s%s", step_name(verdict->step), *verdict->target ? " from " : "", verdict->target,
+			    *verdict->reason ? ": " : "", verdict->reason);
 	switch (verdict->step) {
 	case STEP_NONE:
 	case STEP_DONE:

@@ -50,12 +50,14 @@ int context_read_credentials(struct context *ctx, struct error *err)
 		return error_wrap(err, "parameter credentials");
 	}
 	if (!text)
-		return error_set(err, OCF_ERR_ARGS, "credentials %s does not exist on this node: create it, readable for root only", ctx->config.credentials);
+		return error_set(err, OCF_ERR_ARGS, "credentials %s does not exist on this node: create it, readable for root only",
+				 ctx->config.credentials);
 	int rc = credentials_parse(ctx->config.credentials, text, &ctx->credentials, err);
 	explicit_bzero(text, strlen(text));
 	if (rc == 0 && ctx->config.instance.clone_max > 1 && !ctx->credentials.replication.user) {
 		credentials_clear(&ctx->credentials);
-		return error_set(err, OCF_ERR_ARGS, "credentials %s has no [replication] section: user= and password= of the replication account are needed",
+		return error_set(err, OCF_ERR_ARGS,
+				 "credentials %s has no [replication] section: user= and password= of the replication account are needed",
 				 ctx->config.credentials);
 	}
 	return rc;
@@ -63,7 +65,7 @@ int context_read_credentials(struct context *ctx, struct error *err)
 
 int context_open(struct context *ctx, char *const *env, struct error *err)
 {
-	*ctx = (struct context){ 0 };
+	*ctx = (struct context){0};
 	if (config_load(env, &ctx->config, err))
 		return -1;
 	paths_make(ctx);
@@ -73,7 +75,7 @@ int context_open(struct context *ctx, char *const *env, struct error *err)
 
 int context_open_bare(struct context *ctx, char *const *env, struct error *err)
 {
-	*ctx = (struct context){ 0 };
+	*ctx = (struct context){0};
 	if (instance_load(env, &ctx->config.instance, err))
 		return -1;
 	for (size_t i = 0; i < param_count; i++) {
@@ -90,8 +92,9 @@ int context_open_bare(struct context *ctx, char *const *env, struct error *err)
 
 void context_close(struct context *ctx)
 {
-	char **owned[] = { &ctx->run_dir, &ctx->server_marker, &ctx->worker_marker, &ctx->published_file, &ctx->round_file, &ctx->progress_file, &ctx->disconnected_file,
-			   &ctx->state_dir, &ctx->local_file, &ctx->worker_log, &ctx->init_marker, &ctx->reported };
+	char **owned[] = {&ctx->run_dir,    &ctx->server_marker, &ctx->worker_marker,	  &ctx->published_file,
+			  &ctx->round_file, &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,
+			  &ctx->local_file, &ctx->worker_log,	 &ctx->init_marker,	  &ctx->reported};
 	context_disconnect(ctx);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)
 		str_set(owned[i], NULL);
@@ -113,7 +116,8 @@ static enum sql_outcome dialect_of_connection(struct context *ctx, struct error 
 	ctx->dialect = info && server_version_parse(info, &version) ? dialect_for(&version) : NULL;
 	if (ctx->dialect)
 		return SQL_OK;
-	error_set(err, OCF_ERR_INSTALLED, "the server says it is \"%.64s\": MySQL 5.7.6 or MariaDB 10.5 at least is needed", info ? info : "");
+	error_set(err, OCF_ERR_INSTALLED, "the server says it is \"%.64s\": MySQL 5.7.6 or MariaDB 10.5 at least is needed",
+		  info ? info : "");
 	context_disconnect(ctx);
 	return SQL_REFUSED;
 }
@@ -121,7 +125,8 @@ static enum sql_outcome dialect_of_connection(struct context *ctx, struct error 
 enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, struct error *err)
 {
 	const struct account *account = &ctx->credentials.administration;
-	struct sql_target target = { .socket = ctx->config.socket, .user = account->user ? account->user : "root", .password = account->password };
+	struct sql_target target = {
+	    .socket = ctx->config.socket, .user = account->user ? account->user : "root", .password = account->password};
 	if (ctx->sql)
 		return SQL_OK;
 	enum sql_outcome outcome = sql_open(&target, deadline_ms, &ctx->sql, err);
@@ -137,10 +142,14 @@ enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, stru
 	return outcome == SQL_OK ? dialect_of_connection(ctx, err) : outcome;
 }
 
-enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret, struct error *err)
+enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret,
+				      struct error *err)
 {
-	struct sql_target target = { .host = host, .port = (unsigned int)port, .user = ctx->credentials.replication.user,
-				     .password = ctx->credentials.replication.password, .tls_required = ctx->config.tls };
+	struct sql_target target = {.host = host,
+				    .port = (unsigned int)port,
+				    .user = ctx->credentials.replication.user,
+				    .password = ctx->credentials.replication.password,
+				    .tls_required = ctx->config.tls};
 	if (!target.user) {
 		error_set(err, OCF_ERR_ARGS, "no replication account is configured");
 		return SQL_DENIED;
@@ -167,7 +176,8 @@ static uint64_t statement_deadline(const struct context *ctx)
 	return limit < ctx->deadline_ms ? limit : ctx->deadline_ms;
 }
 
-enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count, struct error *err)
+enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count,
+				  struct error *err)
 {
 	char *statement = render(sql, text, args, count, err);
 	if (!statement)
@@ -186,7 +196,7 @@ static size_t args_collect(va_list list, struct statement_arg args[ARGS_MAX])
 {
 	size_t count = 0;
 	for (const char *name = va_arg(list, const char *); name && count < ARGS_MAX; name = va_arg(list, const char *))
-		args[count++] = (struct statement_arg){ .name = name, .text = va_arg(list, const char *) };
+		args[count++] = (struct statement_arg){.name = name, .text = va_arg(list, const char *)};
 	return count;
 }
 
@@ -214,7 +224,7 @@ enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statem
 int local_read(const struct context *ctx, struct local_state *ret, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	struct local_state state = { .role = ROLE_REPLICA };
+	struct local_state state = {.role = ROLE_REPLICA};
 	struct fields fields;
 	if (file_read(ctx->local_file, 4096, &text, err))
 		return -1;
@@ -224,14 +234,18 @@ int local_read(const struct context *ctx, struct local_state *ret, struct error 
 	}
 	text[strcspn(text, "\n")] = '\0';
 	if (!fields_parse(text, &fields))
-		return error_set(err, OCF_ERR_GENERIC, "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"", ctx->local_file);
+		return error_set(err, OCF_ERR_GENERIC,
+				 "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"",
+				 ctx->local_file);
 	const char *promised = fields_get(&fields, "promised"), *epoch = fields_get(&fields, "primary_epoch");
 	state.role = role_parse(fields_get(&fields, "role"));
-	bool valid = promised && epoch && parse_u64(promised, 0, UINT64_MAX / 2, &state.promised) && parse_u64(epoch, 0, UINT64_MAX / 2, &state.primary_epoch) &&
-		     state.role != ROLE_UNKNOWN;
+	bool valid = promised && epoch && parse_u64(promised, 0, UINT64_MAX / 2, &state.promised) &&
+		     parse_u64(epoch, 0, UINT64_MAX / 2, &state.primary_epoch) && state.role != ROLE_UNKNOWN;
 	fields_clear(&fields);
 	if (!valid)
-		return error_set(err, OCF_ERR_GENERIC, "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"", ctx->local_file);
+		return error_set(err, OCF_ERR_GENERIC,
+				 "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"",
+				 ctx->local_file);
 	*ret = state;
 	return 0;
 }
@@ -262,11 +276,11 @@ static void find_by_pid_file(struct context *ctx)
 
 int context_find_server(struct context *ctx, struct error *err)
 {
-	ctx->server = (struct proc){ 0 };
+	ctx->server = (struct proc){0};
 	if (proc_marker_read(ctx->server_marker, &ctx->server, err))
 		return -1;
 	if (ctx->server.pid == 0 || proc_state(&ctx->server) == PROC_DEAD) {
-		ctx->server = (struct proc){ 0 };
+		ctx->server = (struct proc){0};
 		find_by_pid_file(ctx);
 	}
 	return 0;
@@ -274,8 +288,8 @@ int context_find_server(struct context *ctx, struct error *err)
 
 int context_find_dialect(struct context *ctx, struct error *err)
 {
-	char *const argv[] = { ctx->config.binary, (char *)"--no-defaults", (char *)"--version", NULL };
-	const struct proc_helper helper = { .argv = argv, .input = -1 };
+	char *const argv[] = {ctx->config.binary, (char *)"--no-defaults", (char *)"--version", NULL};
+	const struct proc_helper helper = {.argv = argv, .input = -1};
 	_cleanup_free_ char *out = NULL;
 	struct server_version version;
 	int status = 0;
@@ -284,10 +298,12 @@ int context_find_dialect(struct context *ctx, struct error *err)
 	if (proc_help(&helper, clock_now_ms() + 10000, &status, &out, NULL, err))
 		return error_wrap(err, "parameter binary");
 	if (status != 0 || !out || !server_version_parse(out, &version))
-		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s --version does not print a server's version", ctx->config.binary);
+		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s --version does not print a server's version",
+				 ctx->config.binary);
 	ctx->dialect = dialect_for(&version);
 	if (!ctx->dialect)
-		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s is version %u.%u.%u: MySQL 5.7.6 or MariaDB 10.5 at least is needed",
+		return error_set(err, OCF_ERR_INSTALLED,
+				 "parameter binary: %s is version %u.%u.%u: MySQL 5.7.6 or MariaDB 10.5 at least is needed",
 				 ctx->config.binary, version.major, version.minor, version.patch);
 	return 0;
 }

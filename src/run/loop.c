@@ -39,11 +39,11 @@ static bool step_hands_over(const struct context *ctx, enum step step)
 
 struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned int look, struct facts *ret_facts)
 {
-	struct facts facts = { 0 };
+	struct facts facts = {0};
 	struct verdict verdict;
 	unsigned int failures = 0;
 	for (;;) {
-		struct error err = { 0 };
+		struct error err = {0};
 		facts_clear(&facts);
 		observe(ctx, look, &facts);
 		verdict = decide(&ctx->config, &facts);
@@ -74,7 +74,8 @@ struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned i
 		log_warning("%s: %s", step_name(verdict.step), err.sentence);
 		ctx->last = err;
 		/* What is wrong by configuration does not mend itself; nor does a server that gives up again and again. */
-		if (ctx->starts_failed >= STARTS_MAX || err.code == OCF_ERR_ARGS || err.code == OCF_ERR_INSTALLED || err.code == OCF_ERR_PERM || err.code == OCF_ERR_CONFIGURED) {
+		if (ctx->starts_failed >= STARTS_MAX || err.code == OCF_ERR_ARGS || err.code == OCF_ERR_INSTALLED ||
+		    err.code == OCF_ERR_PERM || err.code == OCF_ERR_CONFIGURED) {
 			verdict = verdict_done(err.code, "%s", err.sentence);
 			break;
 		}

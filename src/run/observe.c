@@ -38,7 +38,7 @@ static uint64_t number_or(const char *text, uint64_t fallback)
 
 static enum sql_outcome observe_variables(struct context *ctx, struct server_facts *server)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, &ctx->last, NULL);
 	if (outcome != SQL_OK || rows.rows != 1) {
 		sql_rows_clear(&rows);
@@ -56,7 +56,7 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 
 static void observe_semisync(struct context *ctx, struct server_facts *server)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_SEMISYNC, &rows, &ctx->last, NULL);
 	if (outcome == SQL_REFUSED) /* 1193: the plugin is not loaded, so it is off */
 		server->source_on = server->replica_on = TRI_NO;
@@ -107,7 +107,7 @@ static enum thread_state thread_of(const char *value)
 static void observe_replication(struct context *ctx, struct server_facts *server)
 {
 	const struct dialect *d = ctx->dialect;
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (context_query(ctx, ctx->sql, STATEMENT_REPLICA_STATUS, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
 	server->has_source = tri_of(rows.rows > 0);
@@ -132,7 +132,7 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 
 static void observe_sessions(struct context *ctx, struct server_facts *server)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
 	server->sessions = rows.rows;
@@ -142,7 +142,7 @@ static void observe_sessions(struct context *ctx, struct server_facts *server)
 
 static enum tri account_exists(struct context *ctx, const struct account *account)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (!account->user)
 		return TRI_YES;
 	if (context_query(ctx, ctx->sql, STATEMENT_ACCOUNT_EXISTS, &rows, &ctx->last, "user", account->user, NULL) != SQL_OK)
@@ -154,7 +154,8 @@ static enum tri account_exists(struct context *ctx, const struct account *accoun
 
 static void observe_accounts(struct context *ctx, struct server_facts *server)
 {
-	enum tri administration = account_exists(ctx, &ctx->credentials.administration), replication = account_exists(ctx, &ctx->credentials.replication);
+	enum tri administration = account_exists(ctx, &ctx->credentials.administration),
+		 replication = account_exists(ctx, &ctx->credentials.replication);
 	if (administration == TRI_NO || replication == TRI_NO)
 		server->accounts = TRI_NO;
 	else if (administration == TRI_YES && replication == TRI_YES)
@@ -163,7 +164,7 @@ static void observe_accounts(struct context *ctx, struct server_facts *server)
 
 static void observe_user_data(struct context *ctx, struct server_facts *server)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	if (context_query(ctx, ctx->sql, STATEMENT_USER_DATA, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
 	server->user_data = tri_of(rows.rows > 0);
@@ -219,7 +220,7 @@ static bool stays_stopped(const struct context *ctx)
 
 static void observe_server(struct context *ctx, unsigned int look, struct server_facts *server)
 {
-	struct proc_usage before = { 0 };
+	struct proc_usage before = {0};
 	struct error ignored;
 	if (stays_stopped(ctx)) {
 		server->state = SERVER_FROZEN;
@@ -304,7 +305,7 @@ static bool init_unfinished(const struct context *ctx)
 
 void observe(struct context *ctx, unsigned int look, struct facts *ret)
 {
-	struct facts facts = { 0 };
+	struct facts facts = {0};
 	observe_action(ctx, &facts);
 	observe_local(ctx, &facts);
 	if (context_find_server(ctx, &ctx->last) == 0 && ctx->server.pid == 0) {

@@ -89,7 +89,7 @@ static int copy_file(const char *from, const char *to, struct error *err)
 static int binlogs_set_aside(struct context *ctx, struct error *err)
 {
 	char stamp[17];
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	clock_stamp(stamp);
 	_cleanup_free_ char *dir = str_printf("%s/set-aside-%s", ctx->state_dir, stamp);
 	if (context_query(ctx, ctx->sql, STATEMENT_BINLOGS, &rows, err, NULL) != SQL_OK || dir_make(dir, 0700, 0, 0, err))
@@ -111,14 +111,16 @@ static int binlogs_set_aside(struct context *ctx, struct error *err)
 static int clone_from(struct context *ctx, const struct peer_facts *peer, struct error *err)
 {
 	const struct account *account = &ctx->credentials.replication;
-	_cleanup_free_ char *donor = str_printf("%s:%llu", peer->address, (unsigned long long)peer->port), *port = str_printf("%llu", (unsigned long long)peer->port);
+	_cleanup_free_ char *donor = str_printf("%s:%llu", peer->address, (unsigned long long)peer->port),
+			    *port = str_printf("%llu", (unsigned long long)peer->port);
 	uint64_t answer_ms = ctx->answer_ms;
-	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
+	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
 	    context_run(ctx, ctx->sql, STATEMENT_CLONE_DONOR, err, "donor", donor, NULL) != SQL_OK)
 		return -1;
 	ctx->answer_ms = COPY_DEADLINE_MS;
-	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_CLONE, err, "user", account->user, "host", peer->address, "port", port, "password",
-					       account->password, "tls", ctx->config.tls ? "REQUIRE SSL" : "", NULL);
+	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_CLONE, err, "user", account->user, "host", peer->address, "port",
+					       port, "password", account->password, "tls", ctx->config.tls ? "REQUIRE SSL" : "", NULL);
 	unsigned int number = sql_errno(ctx->sql);
 	ctx->answer_ms = answer_ms;
 	context_disconnect(ctx);
@@ -134,7 +136,8 @@ static int clone_from(struct context *ctx, const struct peer_facts *peer, struct
 static int dump_programs(char **ret_dump, char **ret_client, struct error *err)
 {
 	if (path_exists("/usr/bin/mariadb-dump") != PRESENCE_YES || path_exists("/usr/bin/mariadb") != PRESENCE_YES)
-		return error_set(err, OCF_ERR_INSTALLED, "mariadb-dump and mariadb are needed to fill an empty node: install the client programs");
+		return error_set(err, OCF_ERR_INSTALLED,
+				 "mariadb-dump and mariadb are needed to fill an empty node: install the client programs");
 	*ret_dump = str_dup("/usr/bin/mariadb-dump");
 	*ret_client = str_dup("/usr/bin/mariadb");
 	return 0;
@@ -142,7 +145,7 @@ static int dump_programs(char **ret_dump, char **ret_client, struct error *err)
 
 static char *option_file(const char *user, const char *password)
 {
-	struct strbuf text = { 0 };
+	struct strbuf text = {0};
 	strbuf_addf(&text, "[client]\nuser=\"%s\"\npassword=\"", user);
 	for (const char *c = password ? password : ""; *c; c++) {
 		if (*c == '"' || *c == '\\')
@@ -160,15 +163,35 @@ static int dump_load(struct context *ctx, const struct peer_facts *peer, struct 
 	if (dump_programs(&dump, &client, err))
 		return -1;
 	_cleanup_free_ char *dump_owned = dump, *client_owned = client, *host = str_printf("--host=%s", peer->address),
-			    *port = str_printf("--port=%llu", (unsigned long long)peer->port), *socket = str_printf("--socket=%s", ctx->config.socket);
+			    *port = str_printf("--port=%llu", (unsigned long long)peer->port),
+			    *socket = str_printf("--socket=%s", ctx->config.socket);
 	char *remote_secret = option_file(remote->user, remote->password), *local_secret = option_file("root", "");
 	/* gtid: the copy sets gtid_slave_pos to where it was taken. The accounts come with the tables of the mysql schema. */
-	char *const from[] = { dump, (char *)"--defaults-file=@SECRET@", host, port, (char *)"--single-transaction", (char *)"--master-data=1", (char *)"--gtid",
-			       (char *)"--all-databases", (char *)"--flush-privileges", (char *)"--routines", (char *)"--events", (char *)"--triggers", (char *)"--hex-blob",
-			       (char *)"--default-character-set=utf8mb4", ctx->config.tls ? (char *)"--ssl" : (char *)"--max-allowed-packet=1G", NULL };
-	char *const to[] = { client, (char *)"--defaults-file=@SECRET@", socket, (char *)"--init-command=SET SESSION sql_log_bin=0",
-			     (char *)"--default-character-set=utf8mb4", (char *)"--max-allowed-packet=1G", NULL };
-	const struct proc_helper reader = { .argv = from, .input = -1, .secret = remote_secret }, writer = { .argv = to, .input = -1, .secret = local_secret };
+	char *const from[] = {dump,
+			      (char *)"--defaults-file=@SECRET@",
+			      host,
+			      port,
+			      (char *)"--single-transaction",
+			      (char *)"--master-data=1",
+			      (char *)"--gtid",
+			      (char *)"--all-databases",
+			      (char *)"--flush-privileges",
+			      (char *)"--routines",
+			      (char *)"--events",
+			      (char *)"--triggers",
+			      (char *)"--hex-blob",
+			      (char *)"--default-character-set=utf8mb4",
+			      ctx->config.tls ? (char *)"--ssl" : (char *)"--max-allowed-packet=1G",
+			      NULL};
+	char *const to[] = {client,
+			    (char *)"--defaults-file=@SECRET@",
+			    socket,
+			    (char *)"--init-command=SET SESSION sql_log_bin=0",
+			    (char *)"--default-character-set=utf8mb4",
+			    (char *)"--max-allowed-packet=1G",
+			    NULL};
+	const struct proc_helper reader = {.argv = from, .input = -1, .secret = remote_secret},
+				 writer = {.argv = to, .input = -1, .secret = local_secret};
 	int rc = proc_help_pipe(&reader, &writer, clock_now_ms() + COPY_DEADLINE_MS, err);
 	explicit_bzero(remote_secret, strlen(remote_secret));
 	free(remote_secret);
@@ -179,13 +202,15 @@ static int dump_load(struct context *ctx, const struct peer_facts *peer, struct 
 /* The copy's binary log is empty. It is told where it stands, or a copy taken from this node in its turn would begin at nothing. */
 static int binlog_state_set(struct context *ctx, struct error *err)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	context_disconnect(ctx); /* the accounts are the copy's now */
-	if (context_connect(ctx, clock_now_ms() + 10000, err) != SQL_OK || context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
+	if (context_connect(ctx, clock_now_ms() + 10000, err) != SQL_OK ||
+	    context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
 		return -1;
 	const char *executed = rows.rows ? sql_value(&rows, 0, "executed") : NULL;
-	int rc = str_empty(executed) ? error_set(err, OCF_ERR_GENERIC, "the copy does not say where it was taken") :
-				       context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_STATE, err, "set", executed, NULL) == SQL_OK ? 0 : -1;
+	int rc = str_empty(executed) ? error_set(err, OCF_ERR_GENERIC, "the copy does not say where it was taken")
+		 : context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_STATE, err, "set", executed, NULL) == SQL_OK ? 0
+														: -1;
 	sql_rows_clear(&rows);
 	return rc;
 }
@@ -201,7 +226,8 @@ static int dump_from(struct context *ctx, const struct facts *facts, const struc
 			return -1;
 		return datadir_set_aside(ctx, err);
 	}
-	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
+	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
 		return -1;
 	return dump_load(ctx, peer, err) || binlog_state_set(ctx, err) ? -1 : 0;
 }
@@ -219,7 +245,8 @@ int provision(struct context *ctx, const struct facts *facts, const char *node, 
 		return -1;
 	int rc = ctx->dialect->has_clone ? clone_from(ctx, peer, err) : dump_from(ctx, facts, peer, err);
 	if (rc) {
-		_cleanup_free_ char *failed = str_printf("provisioning: the copy from %s failed and is tried again: %.400s", node, err->sentence);
+		_cleanup_free_ char *failed =
+		    str_printf("provisioning: the copy from %s failed and is tried again: %.400s", node, err->sentence);
 		progress(ctx, failed);
 		clock_pause_ms(2000);
 	}

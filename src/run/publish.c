@@ -43,7 +43,9 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
 	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
-			  (unsigned long long)(role != ROLE_PRIMARY ? 0 : facts->opened_now == TRI_YES ? facts->promised : facts->primary_epoch),
+			  (unsigned long long)(role != ROLE_PRIMARY	      ? 0
+					       : facts->opened_now == TRI_YES ? facts->promised
+									      : facts->primary_epoch),
 			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
 			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)));
 }
@@ -59,7 +61,7 @@ static void published_read(const struct context *ctx, struct published *ret)
 	_cleanup_free_ char *text = NULL;
 	struct error ignored;
 	uint64_t when, now = clock_now_ms();
-	*ret = (struct published){ 0 };
+	*ret = (struct published){0};
 	if (file_read(ctx->published_file, 4096, &text, &ignored) || !text)
 		return;
 	char *score = strchr(text, '\n'), *state = score ? strchr(score + 1, '\n') : NULL;
@@ -83,7 +85,8 @@ static void published_clear(struct published *p)
 static void published_write(const struct context *ctx, const char *score, const char *state)
 {
 	struct error err;
-	_cleanup_free_ char *text = str_printf("%llu\n%s\n%s\n", (unsigned long long)clock_now_ms(), score ? score : "", state ? state : "");
+	_cleanup_free_ char *text =
+	    str_printf("%llu\n%s\n%s\n", (unsigned long long)clock_now_ms(), score ? score : "", state ? state : "");
 	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->published_file, text, 0600, &err))
 		log_warning("%s", err.sentence);
 }
@@ -175,8 +178,8 @@ char *report_text(const struct context *ctx, const struct facts *facts, const ch
 void publish_joined(struct context *ctx, uint64_t epoch)
 {
 	struct error err;
-	_cleanup_free_ char *name = attr_name(ctx, "-report"),
-			    *text = str_printf("v=1 epoch=%llu candidate=%s", (unsigned long long)epoch, ctx->config.instance.notify_promote);
+	_cleanup_free_ char *name = attr_name(ctx, "-report"), *text = str_printf("v=1 epoch=%llu candidate=%s", (unsigned long long)epoch,
+										  ctx->config.instance.notify_promote);
 	if (cluster_attr_set(name, text, ATTR_PRIVATE, ctx->deadline_ms, &err))
 		log_warning("node attributes: %s", err.sentence);
 	str_set(&ctx->reported, NULL);
@@ -222,7 +225,7 @@ static void peer_report(struct peer_facts *peer, const struct fields *fields, en
 static int peers_read(struct context *ctx, const char *suffix, struct facts *facts)
 {
 	_cleanup_free_ char *name = attr_name(ctx, suffix);
-	struct attr_values values = { 0 };
+	struct attr_values values = {0};
 	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
 		return -1;
 	for (size_t i = 0; i < values.count; i++) {
@@ -254,7 +257,7 @@ void peers_observe(struct context *ctx, struct facts *facts)
 
 static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *peer, struct error *err)
 {
-	struct sql_rows rows = { 0 };
+	struct sql_rows rows = {0};
 	/* First how many wait, then the set: what waits no longer when it is asked is in the set. */
 	if (context_query(ctx, sql, STATEMENT_SEMISYNC_STATUS, &rows, err, NULL) != SQL_OK)
 		return -1;
@@ -275,13 +278,14 @@ static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *
 void primary_observe(struct context *ctx, struct facts *facts)
 {
 	const struct peer_facts *found = facts_primary(facts);
-	struct error err = { 0 };
+	struct error err = {0};
 	struct sql *sql = NULL;
 	if (!found || !ctx->dialect)
 		return;
 	struct peer_facts *peer = facts_peer(facts, found->name);
 	uint64_t limit = clock_now_ms() + 3000;
-	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) == SQL_OK &&
+	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) ==
+		SQL_OK &&
 	    primary_ask(ctx, sql, peer, &err) == 0) {
 		peer->asked = TRI_YES;
 	} else {

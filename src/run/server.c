@@ -17,15 +17,16 @@
 static int user_options_read(struct context *ctx, struct user_options *ret, struct error *err)
 {
 	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *out = NULL;
-	char *const argv[] = { ctx->config.binary, file, (char *)"--print-defaults", NULL };
-	const struct proc_helper helper = { .argv = argv, .input = -1 };
+	char *const argv[] = {ctx->config.binary, file, (char *)"--print-defaults", NULL};
+	const struct proc_helper helper = {.argv = argv, .input = -1};
 	int status = 0;
 	if (proc_help(&helper, clock_now_ms() + 10000, &status, &out, NULL, err))
 		return -1;
 	if (status != 0)
-		return error_set(err, OCF_ERR_ARGS, "parameter config: %s --defaults-file=%s --print-defaults fails: is the file valid?", ctx->config.binary,
-				 ctx->config.config);
-	_cleanup_free_ char *all = str_printf("%s %s", out ? out : "", ctx->config.additional_parameters ? ctx->config.additional_parameters : "");
+		return error_set(err, OCF_ERR_ARGS, "parameter config: %s --defaults-file=%s --print-defaults fails: is the file valid?",
+				 ctx->config.binary, ctx->config.config);
+	_cleanup_free_ char *all =
+	    str_printf("%s %s", out ? out : "", ctx->config.additional_parameters ? ctx->config.additional_parameters : "");
 	user_options_parse(all, ret);
 	return 0;
 }
@@ -33,7 +34,7 @@ static int user_options_read(struct context *ctx, struct user_options *ret, stru
 static int user_options_accept(struct context *ctx, const struct user_options *options, struct error *err)
 {
 	static char parameter[] = "parameter additional_parameters";
-	struct user_options own = { 0 };
+	struct user_options own = {0};
 	struct config named = ctx->config;
 	named.config = parameter; /* what a sentence about them blames */
 	user_options_parse(ctx->config.additional_parameters ? ctx->config.additional_parameters : "", &own);
@@ -51,7 +52,9 @@ static int persisted_check(struct context *ctx, struct error *err)
 	const char *name = text ? option_persisted(text) : NULL;
 	if (!name)
 		return 0;
-	return error_set(err, OCF_ERR_ARGS, "%s holds %s, which the resource agent manages: start the server by hand, RESET PERSIST %s, stop it", path, name, name);
+	return error_set(err, OCF_ERR_ARGS,
+			 "%s holds %s, which the resource agent manages: start the server by hand, RESET PERSIST %s, stop it", path, name,
+			 name);
 }
 
 static int paths_check(const struct context *ctx, uid_t uid, struct error *err)
@@ -59,29 +62,34 @@ static int paths_check(const struct context *ctx, uid_t uid, struct error *err)
 	uid_t owner;
 	gid_t group;
 	if (path_exists(ctx->config.binary) != PRESENCE_YES)
-		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s is not there: install the server, or name its program", ctx->config.binary);
+		return error_set(err, OCF_ERR_INSTALLED, "parameter binary: %s is not there: install the server, or name its program",
+				 ctx->config.binary);
 	if (path_exists(ctx->config.config) != PRESENCE_YES)
-		return error_set(err, OCF_ERR_INSTALLED, "parameter config: %s is not there: create it, or name the server's option file", ctx->config.config);
+		return error_set(err, OCF_ERR_INSTALLED, "parameter config: %s is not there: create it, or name the server's option file",
+				 ctx->config.config);
 	_cleanup_free_ char *options = NULL;
 	if (file_read(ctx->config.config, 1024 * 1024, &options, err)) {
 		err->code = OCF_ERR_ARGS; /* a directory: the server takes it for an empty file */
 		return error_wrap(err, "parameter config");
 	}
 	if (path_exists(ctx->config.datadir) != PRESENCE_YES)
-		return error_set(err, OCF_ERR_INSTALLED, "parameter datadir: %s is not there: create it, or mount its disk", ctx->config.datadir);
+		return error_set(err, OCF_ERR_INSTALLED, "parameter datadir: %s is not there: create it, or mount its disk",
+				 ctx->config.datadir);
 	if (path_owner(ctx->config.datadir, &owner, &group, err))
 		return -1;
 	if (dir_is_empty(ctx->config.datadir) == PRESENCE_UNKNOWN)
 		return error_set(err, OCF_ERR_ARGS, "parameter datadir: %s is not a directory that can be read", ctx->config.datadir);
 	if (owner != uid && !(owner == 0 && dir_is_empty(ctx->config.datadir) == PRESENCE_YES))
-		return error_set(err, OCF_ERR_PERM, "parameter datadir: %s belongs to user id %u and not to %s: chown -R %s: %s, or correct the parameter user",
-				 ctx->config.datadir, (unsigned int)owner, ctx->config.user, ctx->config.user, ctx->config.datadir);
+		return error_set(
+		    err, OCF_ERR_PERM,
+		    "parameter datadir: %s belongs to user id %u and not to %s: chown -R %s: %s, or correct the parameter user",
+		    ctx->config.datadir, (unsigned int)owner, ctx->config.user, ctx->config.user, ctx->config.datadir);
 	return 0;
 }
 
 int server_validate(struct context *ctx, struct error *err)
 {
-	struct user_options options = { 0 };
+	struct user_options options = {0};
 	uid_t uid;
 	gid_t gid;
 	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || paths_check(ctx, uid, err))
@@ -104,8 +112,9 @@ static int directories_make(const struct context *ctx, uid_t uid, gid_t gid, str
 {
 	uid_t owner;
 	gid_t group;
-	if (directory_of(ctx->config.socket, uid, gid, err) || directory_of(ctx->config.pid, uid, gid, err) || directory_of(ctx->config.log, uid, gid, err) ||
-	    dir_make(ctx->run_dir, 0755, 0, 0, err) || dir_make(ctx->state_dir, 0700, 0, 0, err))
+	if (directory_of(ctx->config.socket, uid, gid, err) || directory_of(ctx->config.pid, uid, gid, err) ||
+	    directory_of(ctx->config.log, uid, gid, err) || dir_make(ctx->run_dir, 0755, 0, 0, err) ||
+	    dir_make(ctx->state_dir, 0700, 0, 0, err))
 		return -1;
 	/* A fresh disk, mounted: its root belongs to root. It is empty, see paths_check. */
 	if (path_owner(ctx->config.datadir, &owner, &group, err))
@@ -152,7 +161,8 @@ static int datadir_clear(const struct context *ctx, struct error *err)
 /* The program that makes a MariaDB data directory stands beside the client programs. */
 static char *install_db_find(void)
 {
-	static const char *const places[] = { "/usr/bin/mariadb-install-db", "/usr/bin/mysql_install_db", "/usr/local/bin/mariadb-install-db" };
+	static const char *const places[] = {"/usr/bin/mariadb-install-db", "/usr/bin/mysql_install_db",
+					     "/usr/local/bin/mariadb-install-db"};
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++)
 		if (path_exists(places[i]) == PRESENCE_YES)
 			return str_dup(places[i]);
@@ -167,7 +177,7 @@ static char *new_marker(const struct context *ctx)
 
 static int initialise_run(struct context *ctx, char *const *argv, struct error *err)
 {
-	const struct proc_helper helper = { .argv = argv, .input = -1 };
+	const struct proc_helper helper = {.argv = argv, .input = -1};
 	_cleanup_free_ char *out = NULL, *errors = NULL;
 	int status = 0;
 	if (proc_help(&helper, ctx->deadline_ms, &status, &out, &errors, err))
@@ -178,7 +188,10 @@ static int initialise_run(struct context *ctx, char *const *argv, struct error *
 	}
 	_cleanup_free_ char *line = log_last_error(ctx->config.log);
 	ctx->starts_failed++;
-	return error_set(err, OCF_ERR_GENERIC, "%s cannot initialise %s: %.300s", argv[0], ctx->config.datadir, line ? line : errors ? errors : "no message");
+	return error_set(err, OCF_ERR_GENERIC, "%s cannot initialise %s: %.300s", argv[0], ctx->config.datadir,
+			 line	  ? line
+			 : errors ? errors
+				  : "no message");
 }
 
 int server_initialise(struct context *ctx, struct error *err)
@@ -186,20 +199,24 @@ int server_initialise(struct context *ctx, struct error *err)
 	uid_t uid;
 	gid_t gid;
 	int lock = -1;
-	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || directories_make(ctx, uid, gid, err) || context_find_dialect(ctx, err))
+	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || directories_make(ctx, uid, gid, err) ||
+	    context_find_dialect(ctx, err))
 		return -1;
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return -1;
 	bool unfinished = path_exists(ctx->init_marker) == PRESENCE_YES;
 	int rc = unfinished ? datadir_clear(ctx, err) : file_write_durably(ctx->init_marker, "", 0600, err);
-	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *dir = str_printf("--datadir=%s", ctx->config.datadir),
-			    *user = str_printf("--user=%s", ctx->config.user), *log = str_printf("--log-error=%s", ctx->config.log);
+	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config),
+			    *dir = str_printf("--datadir=%s", ctx->config.datadir), *user = str_printf("--user=%s", ctx->config.user),
+			    *log = str_printf("--log-error=%s", ctx->config.log);
 	if (rc == 0 && ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB) {
 		_cleanup_free_ char *program = install_db_find();
-		char *const argv[] = { program, file, dir, user, (char *)"--auth-root-authentication-method=socket", (char *)"--skip-test-db", NULL };
-		rc = program ? initialise_run(ctx, argv, err) : error_set(err, OCF_ERR_INSTALLED, "mariadb-install-db is not installed: it initialises data directories");
+		char *const argv[] = {
+		    program, file, dir, user, (char *)"--auth-root-authentication-method=socket", (char *)"--skip-test-db", NULL};
+		rc = program ? initialise_run(ctx, argv, err)
+			     : error_set(err, OCF_ERR_INSTALLED, "mariadb-install-db is not installed: it initialises data directories");
 	} else if (rc == 0) {
-		char *const argv[] = { ctx->config.binary, file, (char *)"--initialize-insecure", dir, user, log, NULL };
+		char *const argv[] = {ctx->config.binary, file, (char *)"--initialize-insecure", dir, user, log, NULL};
 		rc = initialise_run(ctx, argv, err);
 	}
 	close(lock);
@@ -230,8 +247,10 @@ int server_secure(struct context *ctx, struct error *err)
 		return -1;
 	if (!dialect_statement(ctx->dialect, STATEMENT_SECURE_ROOT))
 		return file_remove(marker, err);
-	if (context_run(ctx, ctx->sql, STATEMENT_NO_BINLOG, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_SECURE_ROOT, err, NULL) != SQL_OK || context_run(ctx, ctx->sql, STATEMENT_CLOSE_WRITES, err, NULL) != SQL_OK)
+	if (context_run(ctx, ctx->sql, STATEMENT_NO_BINLOG, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_SECURE_ROOT, err, NULL) != SQL_OK ||
+	    context_run(ctx, ctx->sql, STATEMENT_CLOSE_WRITES, err, NULL) != SQL_OK)
 		return -1;
 	context_disconnect(ctx);
 	return file_remove(marker, err);
@@ -239,7 +258,7 @@ int server_secure(struct context *ctx, struct error *err)
 
 int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 {
-	struct user_options options = { 0 };
+	struct user_options options = {0};
 	uid_t uid;
 	gid_t gid;
 	int lock = -1;
@@ -257,8 +276,13 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	}
 	socket_lock_remove(ctx);
 	char **argv = server_argv(&ctx->config, ctx->dialect, &options, as);
-	const struct proc_server server = { .argv = argv, .uid = uid, .gid = gid, .log = ctx->config.log, .directory = ctx->config.datadir, .lock_fd = lock,
-					    .marker = ctx->server_marker };
+	const struct proc_server server = {.argv = argv,
+					   .uid = uid,
+					   .gid = gid,
+					   .log = ctx->config.log,
+					   .directory = ctx->config.datadir,
+					   .lock_fd = lock,
+					   .marker = ctx->server_marker};
 	int rc = proc_launch(&server, &ctx->server, err);
 	ctx->starts_failed += rc != 0;
 	argv_free(argv);
@@ -274,7 +298,8 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 		if (proc_state(&ctx->server) == PROC_DEAD) {
 			_cleanup_free_ char *line = log_last_error(ctx->config.log);
 			ctx->starts_failed++;
-			return error_set(err, OCF_ERR_GENERIC, "%s ended while it was starting: %.400s", ctx->config.binary, line ? line : "its log is empty");
+			return error_set(err, OCF_ERR_GENERIC, "%s ended while it was starting: %.400s", ctx->config.binary,
+					 line ? line : "its log is empty");
 		}
 		if (context_connect(ctx, clock_now_ms() + 1000, &silent) == SQL_OK) {
 			ctx->starts_failed = 0;

@@ -9,7 +9,8 @@ static void launch(const struct user_options *options, enum gtid_flavour flavour
 {
 	struct server_version version = {flavour, 10, 5, 0};
 	static char word[] = "/x";
-	struct config config = {.binary = word, .config = word, .datadir = word, .user = word, .group = word, .log = word, .pid = word, .socket = word};
+	struct config config = {
+	    .binary = word, .config = word, .datadir = word, .user = word, .group = word, .log = word, .pid = word, .socket = word};
 	const struct dialect *dialect = dialect_for(&version);
 	struct error err = {.sentence = ""};
 	bool read_only = false;

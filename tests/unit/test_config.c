@@ -1,8 +1,8 @@
 #include "core/config.h"
 #include "unit.h"
 
-#define USUAL                                                                                                              \
-	"OCF_RESOURCE_INSTANCE=db:1", "OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_on_node_uuid=2",           \
+#define USUAL                                                                                                    \
+	"OCF_RESOURCE_INSTANCE=db:1", "OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_on_node_uuid=2", \
 	    "OCF_RESKEY_CRM_meta_clone_max=3", "OCF_RESKEY_CRM_meta_notify=true", "OCF_RESKEY_credentials=/etc/systole/c"
 
 static struct config loaded(const char *const *env)
@@ -51,20 +51,20 @@ TEST(without_any_parameter_everything_has_its_default)
 TEST(the_parameters_of_a_cluster_are_read)
 {
 	const char *env[] = {USUAL,
-		       "OCF_RESKEY_durability=async",
-		       "OCF_RESKEY_provision=manual",
-		       "OCF_RESKEY_port=3307",
-		       "OCF_RESKEY_max_lag=500ms",
-		       "OCF_RESKEY_tls=on",
-		       "OCF_RESKEY_datadir=",
-		       "OCF_RESKEY_promoted_sysvars= innodb_io_capacity=2000 ;; sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE' ;",
-		       "OCF_RESKEY_CRM_meta_interval=5000",
-		       "OCF_RESKEY_CRM_meta_timeout=20000",
-		       "OCF_RESKEY_CRM_meta_notify_type=pre",
-		       "OCF_RESKEY_CRM_meta_notify_operation=promote",
-		       "OCF_RESKEY_CRM_meta_notify_promote_uname= node2 ",
-		       "OCF_RESKEY_CRM_meta_notify_active_uname=node1 node2 node3",
-		       NULL};
+			     "OCF_RESKEY_durability=async",
+			     "OCF_RESKEY_provision=manual",
+			     "OCF_RESKEY_port=3307",
+			     "OCF_RESKEY_max_lag=500ms",
+			     "OCF_RESKEY_tls=on",
+			     "OCF_RESKEY_datadir=",
+			     "OCF_RESKEY_promoted_sysvars= innodb_io_capacity=2000 ;; sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE' ;",
+			     "OCF_RESKEY_CRM_meta_interval=5000",
+			     "OCF_RESKEY_CRM_meta_timeout=20000",
+			     "OCF_RESKEY_CRM_meta_notify_type=pre",
+			     "OCF_RESKEY_CRM_meta_notify_operation=promote",
+			     "OCF_RESKEY_CRM_meta_notify_promote_uname= node2 ",
+			     "OCF_RESKEY_CRM_meta_notify_active_uname=node1 node2 node3",
+			     NULL};
 	struct config config = loaded(env);
 
 	assert_int_equal(config.durability, DURABILITY_ASYNC);
@@ -213,7 +213,8 @@ static void assert_credentials_refused(const char *text, const char *part)
 
 TEST(accounts_are_read_as_an_option_file_has_them)
 {
-	struct credentials c = parsed("# accounts\n\n[administration]\r\n user = root \n[replication]\nuser=repl\npassword = \" a=b#c'\"\n; end");
+	struct credentials c =
+	    parsed("# accounts\n\n[administration]\r\n user = root \n[replication]\nuser=repl\npassword = \" a=b#c'\"\n; end");
 
 	assert_string_equal(c.administration.user, "root");
 	assert_string_equal(c.administration.password, "");

@@ -20,7 +20,8 @@ static const struct dialect *of(const char *text)
 	return dialect_for(&v);
 }
 
-static const char *const servers[] = {"5.7.6", "5.7.44", "8.0.11", "8.0.26", "8.0.46", "8.4.5", "9.7.0", "10.5.0-MariaDB", "10.11.19-MariaDB", "11.8.2-MariaDB"};
+static const char *const servers[] = {"5.7.6", "5.7.44", "8.0.11",	   "8.0.26",	       "8.0.46",
+				      "8.4.5", "9.7.0",	 "10.5.0-MariaDB", "10.11.19-MariaDB", "11.8.2-MariaDB"};
 
 TEST(versions_are_read_as_servers_and_programs_print_them)
 {
@@ -87,7 +88,8 @@ TEST(writes_are_closed_for_everybody_and_opened_in_one_statement)
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {
 		bool mariadb = strstr(servers[i], "MariaDB") != NULL;
 
-		assert_statement(servers[i], STATEMENT_CLOSE_WRITES, mariadb ? "SET GLOBAL read_only = ON" : "SET GLOBAL super_read_only = ON");
+		assert_statement(servers[i], STATEMENT_CLOSE_WRITES,
+				 mariadb ? "SET GLOBAL read_only = ON" : "SET GLOBAL super_read_only = ON");
 		assert_statement(servers[i], STATEMENT_OPEN_WRITES, "SET GLOBAL read_only = OFF");
 	}
 }
@@ -97,16 +99,38 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {
 		const struct dialect *d = of(servers[i]);
 		static const enum statement needed[] = {
-		    STATEMENT_OBSERVE,	       STATEMENT_SEMISYNC,	   STATEMENT_SEMISYNC_STATUS,	 STATEMENT_REPLICA_STATUS,
-		    STATEMENT_USER_DATA,       STATEMENT_ACCOUNT_EXISTS,   STATEMENT_SESSIONS,		 STATEMENT_KILL_SESSION,
-		    STATEMENT_LOCK_WAIT,       STATEMENT_CLOSE_WRITES,	   STATEMENT_OPEN_WRITES,	 STATEMENT_AGENT_WRITES,
-		    STATEMENT_NO_BINLOG,       STATEMENT_SEMISYNC_REPLICA_ON, STATEMENT_SEMISYNC_WAIT,	 STATEMENT_SEMISYNC_POINT,
-		    STATEMENT_SEMISYNC_SOURCE_ON, STATEMENT_SEMISYNC_SOURCE_OFF, STATEMENT_SET_SOURCE,	 STATEMENT_START_REPLICATION,
-		    STATEMENT_STOP_RECEIVER,   STATEMENT_START_APPLIER,	   STATEMENT_STOP_REPLICATION,	 STATEMENT_FORGET_SOURCE,
-		    STATEMENT_RESET_BINLOG,    STATEMENT_SET_VARIABLE,	   STATEMENT_BINLOGS,
+		    STATEMENT_OBSERVE,
+		    STATEMENT_SEMISYNC,
+		    STATEMENT_SEMISYNC_STATUS,
+		    STATEMENT_REPLICA_STATUS,
+		    STATEMENT_USER_DATA,
+		    STATEMENT_ACCOUNT_EXISTS,
+		    STATEMENT_SESSIONS,
+		    STATEMENT_KILL_SESSION,
+		    STATEMENT_LOCK_WAIT,
+		    STATEMENT_CLOSE_WRITES,
+		    STATEMENT_OPEN_WRITES,
+		    STATEMENT_AGENT_WRITES,
+		    STATEMENT_NO_BINLOG,
+		    STATEMENT_SEMISYNC_REPLICA_ON,
+		    STATEMENT_SEMISYNC_WAIT,
+		    STATEMENT_SEMISYNC_POINT,
+		    STATEMENT_SEMISYNC_SOURCE_ON,
+		    STATEMENT_SEMISYNC_SOURCE_OFF,
+		    STATEMENT_SET_SOURCE,
+		    STATEMENT_START_REPLICATION,
+		    STATEMENT_STOP_RECEIVER,
+		    STATEMENT_START_APPLIER,
+		    STATEMENT_STOP_REPLICATION,
+		    STATEMENT_FORGET_SOURCE,
+		    STATEMENT_RESET_BINLOG,
+		    STATEMENT_SET_VARIABLE,
+		    STATEMENT_BINLOGS,
 		};
-		const char *const columns[] = {d->receiver_running, d->applier_running, d->receiver_errno, d->receiver_error, d->applier_errno, d->applier_error,
-					       d->source_host,	    d->source_port,	d->received,	   d->lag,	      d->auto_position};
+		const char *const columns[] = {
+		    d->receiver_running, d->applier_running, d->receiver_errno, d->receiver_error, d->applier_errno,
+		    d->applier_error,	 d->source_host,     d->source_port,	d->received,	   d->lag,
+		    d->auto_position};
 
 		for (size_t s = 0; s < ARRAY_LENGTH(needed); s++) {
 			if (!dialect_statement(d, needed[s]))
@@ -149,8 +173,9 @@ TEST(arguments_are_quoted_unless_they_are_raw_and_none_may_be_missing)
 TEST(every_statement_can_be_rendered)
 {
 	static const struct statement_arg args[] = {
-	    {"user", "u"}, {"host", "h"}, {"port", "1"},     {"password", "p"}, {"tls", "1"},	 {"id", "1"},	{"seconds", "1"}, {"timeout", "1"},
-	    {"k", "1"},	   {"set", ""},	  {"donor", "h:1"}, {"name", "n"},	{"value", "v"}, {"require", ""}, {"hash", "*0"},
+	    {"user", "u"},    {"host", "h"},	{"port", "1"},	  {"password", "p"}, {"tls", "1"},
+	    {"id", "1"},      {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	     {"set", ""},
+	    {"donor", "h:1"}, {"name", "n"},	{"value", "v"},	  {"require", ""},   {"hash", "*0"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {

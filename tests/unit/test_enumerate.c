@@ -78,7 +78,13 @@ struct dial {
 	int count;
 	uint64_t values[6];
 };
-#define DIAL(field, kind, ...) {offsetof(struct facts, field), kind, ARRAY_LENGTH(((uint64_t[]){__VA_ARGS__})), {__VA_ARGS__}}
+#define DIAL(field, kind, ...)                                                                  \
+	{                                                                                       \
+		offsetof(struct facts, field), kind, ARRAY_LENGTH(((uint64_t[]){__VA_ARGS__})), \
+		{                                                                               \
+			__VA_ARGS__                                                             \
+		}                                                                               \
+	}
 #define TRI(field) DIAL(field, ENUM, TRI_UNKNOWN, TRI_NO, TRI_YES)
 #define ROLE(field) DIAL(field, ENUM, ROLE_UNKNOWN, ROLE_REPLICA, ROLE_PRIMARY, ROLE_RECOVERING)
 #define THREAD(field) DIAL(field, ENUM, THREAD_UNKNOWN, THREAD_STOPPED, THREAD_CONNECTING, THREAD_RUNNING)
@@ -143,9 +149,9 @@ static uint64_t sets_needed(void)
 	return n - acknowledgers();
 }
 
-#define LAW(condition)             \
-	do {                       \
-		if (!(condition))  \
+#define LAW(condition)                     \
+	do {                               \
+		if (!(condition))          \
 			return #condition; \
 	} while (0)
 
@@ -219,7 +225,8 @@ static const char *provision_law(const struct verdict *v)
 		LAW(facts.diverged_twice == TRI_YES);
 		LAW(primary->asked == TRI_YES && primary->position);
 		LAW(facts.server.has_source != TRI_UNKNOWN);
-		LAW(!gtid_set_contains(primary->position, facts.server.executed) || !gtid_set_contains(primary->position, facts.server.received));
+		LAW(!gtid_set_contains(primary->position, facts.server.executed) ||
+		    !gtid_set_contains(primary->position, facts.server.received));
 	}
 	return NULL;
 }
@@ -248,17 +255,18 @@ static bool step_is_of(enum decision decision, enum step step)
 	static const unsigned long of[] = {
 	    [MONITOR] = 1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_CLOSE_WRITES | 1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_STOP_RECEIVER |
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION,
-	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_DEFER | 1ul << STEP_CLOSE_WRITES |
-		      1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SEMISYNC_REPLICA |
-		      1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION |
-		      1ul << STEP_KILL_SERVER,
+	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_DEFER |
+		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
+		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
+		      1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_KILL_SERVER,
 	    [STOP] = 1ul << STEP_KILL_WORKER | 1ul << STEP_KILL_SERVER | 1ul << STEP_SHUTDOWN,
 	    [PROMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
-			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY | 1ul << STEP_SEMISYNC_SOURCE |
-			1ul << STEP_OPEN_WRITES,
+			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY |
+			1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_OPEN_WRITES,
 	    [DEMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_KILL_SERVER | 1ul << STEP_KILL_SESSIONS | 1ul << STEP_FORGET_ROLE |
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
-	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT | 1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER,
+	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT |
+		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER,
 	    [FOLLOW] = 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION,
 	};
 
@@ -328,7 +336,8 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		LAW(server->waiting_known == TRI_YES && server->waiting == 0);
 		return NULL;
 	case STEP_SHUTDOWN:
-		LAW(server->state != SERVER_UP || (server->waiting == 0 && (server->waiting_known == TRI_YES || facts.deadline_near == TRI_YES)));
+		LAW(server->state != SERVER_UP ||
+		    (server->waiting == 0 && (server->waiting_known == TRI_YES || facts.deadline_near == TRI_YES)));
 		LAW(facts.worker != TRI_YES);
 		return NULL;
 	case STEP_CLOSE_WRITES:
@@ -379,8 +388,9 @@ static void judge(enum decision decision)
 		return;
 	_cleanup_free_ char *line = facts_format(&facts);
 	fail_msg("%s of %llu nodes (%s%s) decides %s %s %llu %s (%s), but the law says: %s\n%s", decision_names[decision],
-		 (unsigned long long)config.instance.clone_max, durability_name(config.durability), config.instance.clustered ? "" : ", no cluster",
-		 step_name(v.step), v.target, (unsigned long long)v.number, v.step == STEP_DONE ? ocf_code_name(v.code) : "", v.reason, broken, line);
+		 (unsigned long long)config.instance.clone_max, durability_name(config.durability),
+		 config.instance.clustered ? "" : ", no cluster", step_name(v.step), v.target, (unsigned long long)v.number,
+		 v.step == STEP_DONE ? ocf_code_name(v.code) : "", v.reason, broken, line);
 }
 
 static void judge_monitor(void)
@@ -432,7 +442,12 @@ static void world(enum gtid_flavour of, uint64_t nodes, enum durability durabili
 	static char names[4][8] = {"node2", "node3", "node4", "node5"};
 
 	flavour = of;
-	config = (struct config){.credentials = credentials, .durability = durability, .provision = PROVISION_AUTO, .datadir = datadir, .log = log, .socket = socket};
+	config = (struct config){.credentials = credentials,
+				 .durability = durability,
+				 .provision = PROVISION_AUTO,
+				 .datadir = datadir,
+				 .log = log,
+				 .socket = socket};
 	config.instance = (struct instance){.node = node, .clustered = nodes > 0, .notify = true, .clone_max = nodes ? nodes : 1};
 	config.instance.notify_promote = candidate;
 	config.instance.notify_active = active;
@@ -523,7 +538,11 @@ static void candidate_make(void)
 static void election_turn(void)
 {
 	static const struct dial dials[] = {
-	    TRI(peers_known), DIAL(promised, NUMBER, 0, EPOCH), TRI(round_begun), TRI(quorum), DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME),
+	    TRI(peers_known),
+	    DIAL(promised, NUMBER, 0, EPOCH),
+	    TRI(round_begun),
+	    TRI(quorum),
+	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME),
 	    TRI(server.user_data),
 	};
 
@@ -588,9 +607,18 @@ TEST(writes_open_only_on_a_server_that_is_closed_drained_alone_and_waits_for_its
 {
 	static const uint64_t sizes[] = {0, 1, 2, 3, 5};
 	static const struct dial all[] = {
-	    TRI(server.has_source), THREAD(server.receiver), THREAD(server.applier), DIAL(server.received, POSITION, NOT_KNOWN, SAME, MORE),
-	    TRI(server.accounts),   TRI(sysvars_set),	     TRI(server.source_on),  DIAL(server.wait_count, NUMBER, 0, 1, 2),
-	    DIAL(server.clients, NUMBER, 0, 4), TRI(opened_now), TRI(patience_over), TRI(quorum),
+	    TRI(server.has_source),
+	    THREAD(server.receiver),
+	    THREAD(server.applier),
+	    DIAL(server.received, POSITION, NOT_KNOWN, SAME, MORE),
+	    TRI(server.accounts),
+	    TRI(sysvars_set),
+	    TRI(server.source_on),
+	    DIAL(server.wait_count, NUMBER, 0, 1, 2),
+	    DIAL(server.clients, NUMBER, 0, 4),
+	    TRI(opened_now),
+	    TRI(patience_over),
+	    TRI(quorum),
 	};
 
 	counters_reset();
@@ -614,10 +642,13 @@ TEST(writes_open_only_on_a_server_that_is_closed_drained_alone_and_waits_for_its
 TEST(no_single_unknown_fact_lets_writes_open)
 {
 	static const struct dial unknowns[] = {
-	    DIAL(server.state, ENUM, SERVER_UNKNOWN), DIAL(server.writable, ENUM, TRI_UNKNOWN), DIAL(server.executed, POSITION, NOT_KNOWN),
-	    DIAL(server.has_source, ENUM, TRI_UNKNOWN), DIAL(server.source_on, ENUM, TRI_UNKNOWN), DIAL(server.wait_count, NUMBER, 0),
-	    DIAL(server.accounts, ENUM, TRI_UNKNOWN), DIAL(worker, ENUM, TRI_UNKNOWN), DIAL(sysvars_set, ENUM, TRI_UNKNOWN),
-	    DIAL(promised, NUMBER, 0), DIAL(round_begun, ENUM, TRI_UNKNOWN), DIAL(quorum, ENUM, TRI_UNKNOWN), DIAL(peers_known, ENUM, TRI_UNKNOWN),
+	    DIAL(server.state, ENUM, SERVER_UNKNOWN),	DIAL(server.writable, ENUM, TRI_UNKNOWN),
+	    DIAL(server.executed, POSITION, NOT_KNOWN), DIAL(server.has_source, ENUM, TRI_UNKNOWN),
+	    DIAL(server.source_on, ENUM, TRI_UNKNOWN),	DIAL(server.wait_count, NUMBER, 0),
+	    DIAL(server.accounts, ENUM, TRI_UNKNOWN),	DIAL(worker, ENUM, TRI_UNKNOWN),
+	    DIAL(sysvars_set, ENUM, TRI_UNKNOWN),	DIAL(promised, NUMBER, 0),
+	    DIAL(round_begun, ENUM, TRI_UNKNOWN),	DIAL(quorum, ENUM, TRI_UNKNOWN),
+	    DIAL(peers_known, ENUM, TRI_UNKNOWN),
 	};
 
 	world(GTID_FLAVOUR_MYSQL, 3, DURABILITY_MAJORITY);
@@ -635,9 +666,18 @@ TEST(a_demotion_releases_nobody_who_waits_for_an_acknowledgement)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.state, ENUM, SERVER_UNKNOWN, SERVER_DEAD, SERVER_STARTING, SERVER_UP, SERVER_BUSY, SERVER_FROZEN),
-	    TRI(server.writable), DIAL(close_failures, NUMBER, 0, 1, 2, 3), DIAL(server.waiting, NUMBER, 0, 2), TRI(server.waiting_known),
-	    DIAL(server.sessions, NUMBER, 0, 3), TRI(server.sessions_known), TRI(server.source_on), ROLE(local_role), TRI(deadline_near),
-	    TRI(patience_over), DIAL(sysvars_set, ENUM, TRI_NO, TRI_YES), DIAL(published, ENUM, TRI_UNKNOWN, TRI_YES),
+	    TRI(server.writable),
+	    DIAL(close_failures, NUMBER, 0, 1, 2, 3),
+	    DIAL(server.waiting, NUMBER, 0, 2),
+	    TRI(server.waiting_known),
+	    DIAL(server.sessions, NUMBER, 0, 3),
+	    TRI(server.sessions_known),
+	    TRI(server.source_on),
+	    ROLE(local_role),
+	    TRI(deadline_near),
+	    TRI(patience_over),
+	    DIAL(sysvars_set, ENUM, TRI_NO, TRI_YES),
+	    DIAL(published, ENUM, TRI_UNKNOWN, TRI_YES),
 	};
 
 	counters_reset();
@@ -659,12 +699,12 @@ static void primary_each(void (*what)(void))
 		enum position position;
 		uint64_t waiting;
 	} primaries[] = {
-	    {ROLE_UNKNOWN, 0, TRI_UNKNOWN, NOT_KNOWN, 0},	  {ROLE_REPLICA, 0, TRI_UNKNOWN, NOT_KNOWN, 0},
-	    {ROLE_RECOVERING, 0, TRI_UNKNOWN, NOT_KNOWN, 0},	  {ROLE_PRIMARY, EPOCH - 1, TRI_YES, LESS, 0},
-	    {ROLE_PRIMARY, EPOCH, TRI_UNKNOWN, NOT_KNOWN, 0},	  {ROLE_PRIMARY, EPOCH, TRI_NO, NOT_KNOWN, 0},
-	    {ROLE_PRIMARY, EPOCH, TRI_YES, NOT_KNOWN, 0},	  {ROLE_PRIMARY, EPOCH, TRI_YES, EMPTY, 0},
-	    {ROLE_PRIMARY, EPOCH, TRI_YES, LESS, 0},		  {ROLE_PRIMARY, EPOCH, TRI_YES, LESS, 2},
-	    {ROLE_PRIMARY, EPOCH, TRI_YES, SAME, 0},		  {ROLE_PRIMARY, EPOCH, TRI_YES, MORE, 0},
+	    {ROLE_UNKNOWN, 0, TRI_UNKNOWN, NOT_KNOWN, 0},     {ROLE_REPLICA, 0, TRI_UNKNOWN, NOT_KNOWN, 0},
+	    {ROLE_RECOVERING, 0, TRI_UNKNOWN, NOT_KNOWN, 0},  {ROLE_PRIMARY, EPOCH - 1, TRI_YES, LESS, 0},
+	    {ROLE_PRIMARY, EPOCH, TRI_UNKNOWN, NOT_KNOWN, 0}, {ROLE_PRIMARY, EPOCH, TRI_NO, NOT_KNOWN, 0},
+	    {ROLE_PRIMARY, EPOCH, TRI_YES, NOT_KNOWN, 0},     {ROLE_PRIMARY, EPOCH, TRI_YES, EMPTY, 0},
+	    {ROLE_PRIMARY, EPOCH, TRI_YES, LESS, 0},	      {ROLE_PRIMARY, EPOCH, TRI_YES, LESS, 2},
+	    {ROLE_PRIMARY, EPOCH, TRI_YES, SAME, 0},	      {ROLE_PRIMARY, EPOCH, TRI_YES, MORE, 0},
 	    {ROLE_PRIMARY, EPOCH, TRI_YES, OTHER, 2},
 	};
 	static char uuid[] = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -684,8 +724,14 @@ static void primary_each(void (*what)(void))
 static void follower_turn(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME), DIAL(server.received, POSITION, NOT_KNOWN, EMPTY, LESS, MORE), TRI(server.has_source),
-	    TRI(server.user_data), TRI(diverged_twice), TRI(worker), TRI(detached), DIAL(server.applier, ENUM, THREAD_UNKNOWN, THREAD_STOPPED, THREAD_RUNNING),
+	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME),
+	    DIAL(server.received, POSITION, NOT_KNOWN, EMPTY, LESS, MORE),
+	    TRI(server.has_source),
+	    TRI(server.user_data),
+	    TRI(diverged_twice),
+	    TRI(worker),
+	    TRI(detached),
+	    DIAL(server.applier, ENUM, THREAD_UNKNOWN, THREAD_STOPPED, THREAD_RUNNING),
 	};
 
 	facts.server.state = SERVER_UP;
@@ -695,8 +741,16 @@ static void follower_turn(void)
 static void follower_flags_turn(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(server.executed, POSITION, EMPTY, SAME), TRI(server.writable), ROLE(local_role), TRI(worker), TRI(detached),
-	    DIAL(promised, NUMBER, EPOCH, EPOCH + 1), TRI(peers_known), TRI(server.replica_on), TRI(server.source_on), TRI(sysvars_set),
+	    DIAL(server.executed, POSITION, EMPTY, SAME),
+	    TRI(server.writable),
+	    ROLE(local_role),
+	    TRI(worker),
+	    TRI(detached),
+	    DIAL(promised, NUMBER, EPOCH, EPOCH + 1),
+	    TRI(peers_known),
+	    TRI(server.replica_on),
+	    TRI(server.source_on),
+	    TRI(sysvars_set),
 	    DIAL(published, ENUM, TRI_NO, TRI_YES),
 	};
 
@@ -736,8 +790,17 @@ static void starter_turn(void)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.state, ENUM, SERVER_UNKNOWN, SERVER_DEAD, SERVER_STARTING, SERVER_UP, SERVER_BUSY, SERVER_FROZEN),
-	    TRI(server.writable), TRI(worker), TRI(detached), TRI(datadir_empty), ROLE(local_role), TRI(peers_known), TRI(patience_over),
-	    DIAL(server.waiting, NUMBER, 0, 1), TRI(server.waiting_known), TRI(server.source_on), DIAL(sysvars_set, ENUM, TRI_NO, TRI_YES),
+	    TRI(server.writable),
+	    TRI(worker),
+	    TRI(detached),
+	    TRI(datadir_empty),
+	    ROLE(local_role),
+	    TRI(peers_known),
+	    TRI(patience_over),
+	    DIAL(server.waiting, NUMBER, 0, 1),
+	    TRI(server.waiting_known),
+	    TRI(server.source_on),
+	    DIAL(sysvars_set, ENUM, TRI_NO, TRI_YES),
 	};
 
 	dials_each(dials, 7, judge_start);
@@ -770,7 +833,11 @@ TEST(a_stop_succeeds_only_where_nothing_runs_and_shuts_nothing_down_while_commit
 {
 	static const struct dial dials[] = {
 	    DIAL(server.state, ENUM, SERVER_UNKNOWN, SERVER_DEAD, SERVER_STARTING, SERVER_UP, SERVER_BUSY, SERVER_FROZEN),
-	    TRI(worker), TRI(shutdown_sent), TRI(deadline_near), DIAL(server.waiting, NUMBER, 0, 3), TRI(server.waiting_known),
+	    TRI(worker),
+	    TRI(shutdown_sent),
+	    TRI(deadline_near),
+	    DIAL(server.waiting, NUMBER, 0, 3),
+	    TRI(server.waiting_known),
 	};
 	unsigned long success = 0;
 
@@ -787,8 +854,15 @@ static void monitor_turn(void)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.state, ENUM, SERVER_UNKNOWN, SERVER_DEAD, SERVER_STARTING, SERVER_BUSY, SERVER_FROZEN, SERVER_UP),
-	    TRI(server.writable), ROLE(local_role), TRI(worker), TRI(peers_known), TRI(server.source_on), TRI(server.replica_on),
-	    DIAL(server.wait_count, NUMBER, 0, 1), DIAL(server.clients, NUMBER, 0, 2), THREAD(server.receiver),
+	    TRI(server.writable),
+	    ROLE(local_role),
+	    TRI(worker),
+	    TRI(peers_known),
+	    TRI(server.source_on),
+	    TRI(server.replica_on),
+	    DIAL(server.wait_count, NUMBER, 0, 1),
+	    DIAL(server.clients, NUMBER, 0, 2),
+	    THREAD(server.receiver),
 	};
 
 	dials_each(dials, 4, judge_monitor);
@@ -823,8 +897,14 @@ TEST(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary)
 static void round_turn(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME), DIAL(server.received, POSITION, NOT_KNOWN, LESS, MORE), TRI(server.has_source),
-	    THREAD(server.receiver), DIAL(server.applier, ENUM, THREAD_STOPPED, THREAD_RUNNING), TRI(round_begun), TRI(reported), TRI(patience_over),
+	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME),
+	    DIAL(server.received, POSITION, NOT_KNOWN, LESS, MORE),
+	    TRI(server.has_source),
+	    THREAD(server.receiver),
+	    DIAL(server.applier, ENUM, THREAD_STOPPED, THREAD_RUNNING),
+	    TRI(round_begun),
+	    TRI(reported),
+	    TRI(patience_over),
 	};
 
 	dials_each(dials, ARRAY_LENGTH(dials), judge_round);
@@ -834,7 +914,13 @@ static void round_flags_turn(void)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.state, ENUM, SERVER_UNKNOWN, SERVER_DEAD, SERVER_STARTING, SERVER_UP, SERVER_BUSY, SERVER_FROZEN),
-	    TRI(server.writable), ROLE(local_role), TRI(worker), TRI(deadline_near), TRI(peers_known), TRI(round_begun), TRI(reported),
+	    TRI(server.writable),
+	    ROLE(local_role),
+	    TRI(worker),
+	    TRI(deadline_near),
+	    TRI(peers_known),
+	    TRI(round_begun),
+	    TRI(reported),
 	    DIAL(promised, NUMBER, 0, EPOCH),
 	};
 

@@ -49,10 +49,11 @@ TEST(what_was_not_seen_is_unknown)
 
 TEST(a_line_of_facts_comes_back_as_it_was)
 {
-	static const char line[] = "server.state=up server.writable=no server.server_id=3 server.uuid=3 server.executed= server.received=0-1-7,1-2-3 "
-				   "server.has_source=yes server.source_host=10.0.0.7 server.source_port=3306 server.receiver=connecting server.applier=running "
-				   "server.receiver_error=error_2003:_no=way server.lag_s=18446744073709551615 local_role=primary promised=4 peers_known=yes "
-				   "node2.example.com.role=primary node2.example.com.epoch=4 node2.example.com.held=0-1-9 b.role=recovering b.data=no";
+	static const char line[] =
+	    "server.state=up server.writable=no server.server_id=3 server.uuid=3 server.executed= server.received=0-1-7,1-2-3 "
+	    "server.has_source=yes server.source_host=10.0.0.7 server.source_port=3306 server.receiver=connecting server.applier=running "
+	    "server.receiver_error=error_2003:_no=way server.lag_s=18446744073709551615 local_role=primary promised=4 peers_known=yes "
+	    "node2.example.com.role=primary node2.example.com.epoch=4 node2.example.com.held=0-1-9 b.role=recovering b.data=no";
 	struct facts facts = parsed(line);
 	_cleanup_free_ char *again = facts_format(&facts);
 
@@ -80,7 +81,8 @@ TEST(five_nodes_with_everything_published_fit_on_a_line)
 	strbuf_add(&text, "server.state=up");
 	for (int i = 2; i <= 5; i++)
 		strbuf_addf(&text,
-			    " n%d.role=replica n%d.epoch=1 n%d.address=n n%d.port=1 n%d.server_id=1 n%d.data=yes n%d.report_epoch=1 n%d.report_candidate=a"
+			    " n%d.role=replica n%d.epoch=1 n%d.address=n n%d.port=1 n%d.server_id=1 n%d.data=yes n%d.report_epoch=1 "
+			    "n%d.report_candidate=a"
 			    " n%d.held= n%d.applied= n%d.attached=yes n%d.asked=yes n%d.position= n%d.uuid=1 n%d.waiting=1 n%d.ask_error=x",
 			    i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i);
 	_cleanup_free_ char *line = strbuf_take(&text);

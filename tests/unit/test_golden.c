@@ -32,7 +32,7 @@ static const struct {
 	const char *name;
 	struct verdict (*decide)(const struct config *config, const struct facts *facts);
 } decisions[] = {
-    {"monitor", decide_monitor}, {"start", decide_start}, {"stop", decide_stop}, {"promote", decide_promote},
+    {"monitor", decide_monitor}, {"start", decide_start}, {"stop", decide_stop},     {"promote", decide_promote},
     {"demote", decide_demote},	 {"round", decide_round}, {"follow", decide_follow},
 };
 
@@ -47,10 +47,8 @@ static void env_add(struct golden *golden, size_t *count, char *assignment)
 
 /* What stands for an instance on a real cluster unless a case says otherwise; the first of a name counts (env_get). */
 static const char *const usual[] = {
-    "OCF_RESKEY_CRM_meta_on_node=node1",
-    "OCF_RESKEY_CRM_meta_clone_max=3",
-    "OCF_RESKEY_CRM_meta_notify=true",
-    "OCF_RESKEY_credentials=/etc/systole/credentials",
+    "OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_clone_max=3",
+    "OCF_RESKEY_CRM_meta_notify=true",	 "OCF_RESKEY_credentials=/etc/systole/credentials",
     "OCF_RESOURCE_INSTANCE=db:0",
 };
 

@@ -36,8 +36,9 @@ static void assert_check(const struct dialect *d, const char *printed, const cha
 
 TEST(options_are_read_as_the_server_prints_them)
 {
-	struct user_options list = options("/usr/sbin/mysqld would have been started with the following arguments:\n"
-					   "--Log-Bin=binlog --loose-skip-log_bin --datadir=/data dir --skip-name-resolve --server-id=7 --server_id=8 \n");
+	struct user_options list =
+	    options("/usr/sbin/mysqld would have been started with the following arguments:\n"
+		    "--Log-Bin=binlog --loose-skip-log_bin --datadir=/data dir --skip-name-resolve --server-id=7 --server_id=8 \n");
 
 	assert_int_equal(list.count, 6);
 	assert_string_equal(user_options_get(&list, "log_bin"), "0");
@@ -173,8 +174,8 @@ TEST(each_server_gets_its_own_words)
 
 TEST(the_users_choice_stands_where_no_law_is_concerned_and_ours_comes_last)
 {
-	char **argv = argv_of(MYSQL84, "--log-bin=mine --bind-address=10.0.0.1 --rpl_semi_sync_source_timeout=5", " --max-connections=9  --read-only=0 ",
-			      LAUNCH_PLAIN);
+	char **argv = argv_of(MYSQL84, "--log-bin=mine --bind-address=10.0.0.1 --rpl_semi_sync_source_timeout=5",
+			      " --max-connections=9  --read-only=0 ", LAUNCH_PLAIN);
 	size_t theirs = 0, ours = 0;
 
 	assert_false(has(argv, "--log_bin=binlog"));

@@ -421,7 +421,8 @@ static void the_last_error_of_a_log_is_found(void **state)
 
 	(void)state;
 	assert_null(log_last_error(path));
-	assert_int_equal(file_write(path, "a [ERROR] first\nb [ERROR] second\x1b[1m\nc [Note] bye\nd [ERROR] [Server] Aborting\n\n", 0600, NULL), 0);
+	assert_int_equal(
+	    file_write(path, "a [ERROR] first\nb [ERROR] second\x1b[1m\nc [Note] bye\nd [ERROR] [Server] Aborting\n\n", 0600, NULL), 0);
 	one = log_last_error(path);
 	assert_string_equal(one, "b [ERROR] second [1m");
 	assert_int_equal(file_write(path, "no error\nlast words\n", 0600, NULL), 0);
