@@ -1,4 +1,4 @@
-/* log.h - log lines, through libqb: to stderr for Pacemaker, to syslog where the cluster asks for it, to the trace file under OCF_TRACE_RA.
+/* log.h - log lines, through libqb (loaded with the first of them): to stderr for Pacemaker, to syslog where the cluster asks for it, to the trace file under OCF_TRACE_RA.
  * A quiet monitor logs nothing. Secrets never get here: statements with passwords are logged by name only.
  *
  * A message is always one line, whatever text a server or a tool put into it: Pacemaker reads our stderr line by line, and a line break
@@ -11,7 +11,9 @@ enum log_level {
 	LOG_LEVEL_WARNING,
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_TRACE,
+	LOG_LEVEL_COUNT
 };
+const char *log_level_name(enum log_level level);
 
 /* identity: the prefix "mysql(db:monitor)[1234]" is made of resource and action. syslog_facility may be NULL or "none": no syslog.
  * trace_path may be NULL; otherwise the file must not exist yet: it is created for root alone, and a name that is taken (a link above

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,10 +12,17 @@
 
 #include <cmocka.h>
 
-#include "io/log.h"
+#include "io/log_module.h"
 
 static char directory[] = "/tmp/systole-log-XXXXXX";
 static char trace[64];
+
+/* In place of the one that loads what is installed. */
+static bool installed = true;
+const struct log_module *log_module_load(void)
+{
+	return installed ? &systole_log_module : NULL;
+}
 
 /* What run() puts on stderr. */
 static const char *stderr_of(void (*run)(void))
@@ -50,6 +58,14 @@ static void lines_go_to_stderr_as_level_and_text_and_trace_does_not(void **state
 {
 	(void)state;
 	assert_string_equal(stderr_of(every_level), "ERROR: one is 1\nWARNING: two\nINFO: three\n");
+}
+
+static void lines_go_to_stderr_without_the_module_too(void **state)
+{
+	(void)state;
+	installed = false;
+	assert_string_equal(stderr_of(every_level), "ERROR: one is 1\nWARNING: two\nINFO: three\n");
+	installed = true;
 }
 
 static void foreign_text(void)
@@ -144,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lines_go_to_stderr_as_level_and_text_and_trace_does_not),
+	    cmocka_unit_test(lines_go_to_stderr_without_the_module_too),
 	    cmocka_unit_test(foreign_text_cannot_forge_an_exit_reason),
 	    cmocka_unit_test(a_sentence_of_full_length_is_not_cut),
 	    cmocka_unit_test(the_trace_has_every_level_with_its_function_and_is_for_root_alone),
