@@ -97,6 +97,7 @@ struct verdict verdict_look(unsigned int look);
 struct verdict verdict_target(enum step step, const char *target, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* PROTOCOL.md, rule 4: STEP_NONE when this node holds all that was reported in its round; else how it gets there, or why it cannot. */
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
-bool facts_lone(const struct config *config); /* one instance only: no cluster to ask */
+struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
+bool facts_lone(const struct config *config);		    /* one instance only: no cluster to ask */
 
 #endif

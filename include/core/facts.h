@@ -43,7 +43,7 @@ enum role {
 struct server_facts {
 	enum server_state state;
 	enum tri writable; /* clients may write */
-	uint64_t server_id;
+	uint64_t server_id;	   /* of a server that is to be launched: the one that it will get */
 	char *uuid; /* MySQL's server_uuid; MariaDB's server_id as text */
 	struct gtid_set *executed;
 	struct gtid_set *received; /* NULL: unknown, or it never had a source: see has_source */

@@ -27,6 +27,7 @@ struct context {
 	uint64_t answer_ms;   /* how long one look at the server may take */
 	struct sql *sql;
 	struct proc server;
+	uint64_t server_id; /* that a launch will give; 0: not known yet */
 	/* what this action has done */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now;
 	unsigned int close_failures;

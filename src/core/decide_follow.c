@@ -93,6 +93,17 @@ static struct verdict decide_attach(const struct facts *facts, const struct peer
 	return verdict_step(STEP_WAIT, "applies what it has received, before it follows %s", primary->name);
 }
 
+/* Of two servers with one number, each takes the other's transactions for its own and skips them. */
+struct verdict decide_server_id(const struct facts *facts)
+{
+	for (size_t i = 0; facts->server.server_id && i < facts->peer_count; i++)
+		if (facts->peers[i].server_id == facts->server.server_id)
+			return verdict_done(OCF_ERR_ARGS,
+					    "server_id %llu is also that of %s: give each node its own in its option file, or none",
+					    (unsigned long long)facts->server.server_id, facts->peers[i].name);
+	return (struct verdict){0};
+}
+
 struct verdict decide_follow(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
@@ -103,9 +114,9 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	const struct peer_facts *primary = facts_primary(facts);
 	if (!primary)
 		return verdict_done(OCF_SUCCESS, "no primary is known yet");
-	if (primary->server_id && primary->server_id == server->server_id)
-		return verdict_done(OCF_ERR_ARGS, "server_id %llu is also that of %s: give each node its own in its option file, or none",
-				    (unsigned long long)server->server_id, primary->name);
+	struct verdict same = decide_server_id(facts);
+	if (same.step != STEP_NONE)
+		return same;
 	if (follows(server, primary))
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);

@@ -24,6 +24,9 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 {
 	if (config->instance.clustered && facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
+	struct verdict same = decide_server_id(facts);
+	if (same.step != STEP_NONE)
+		return same;
 	switch (facts->datadir_empty) {
 	case TRI_UNKNOWN:
 		return verdict_done(OCF_ERR_INSTALLED, "the data directory %s cannot be read", config->datadir);

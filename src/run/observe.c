@@ -311,6 +311,7 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	if (context_find_server(ctx, &ctx->last) == 0 && ctx->server.pid == 0) {
 		context_disconnect(ctx);
 		facts.server.state = SERVER_DEAD;
+		facts.server.server_id = ctx->server_id;
 		facts.datadir_empty = init_unfinished(ctx) ? TRI_YES : tri_presence(dir_is_empty(ctx->config.datadir));
 	} else if (ctx->server.pid != 0 && (look & LOOK_SERVER)) {
 		observe_server(ctx, look, &facts.server);

@@ -97,6 +97,7 @@ int server_validate(struct context *ctx, struct error *err)
 	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || user_options_read(ctx, &options, err))
 		return -1;
 	int rc = user_options_accept(ctx, &options, err);
+	ctx->server_id = server_id_choose(&ctx->config, &options);
 	user_options_clear(&options);
 	return rc ? rc : persisted_check(ctx, err);
 }
