@@ -78,7 +78,7 @@ def quiet(agent):
         check(answer.action != "monitor" or not answer.stderr, f"a monitor of a healthy server said {answer.stderr}")
     who = agent.servers()[0]
     opened = {number: os.readlink(f"/proc/{who[0]}/fd/{number}") for number in (0, 1, 2)}
-    check(opened[0] == "/dev/null" and opened[1].endswith(LOG) and opened[2].endswith(LOG), f"the server's own descriptors: {opened}")
+    check(opened[0].endswith("/dev/null") and opened[1].endswith(LOG) and opened[2].endswith(LOG), f"the server's own descriptors: {opened}")
     environ = read_text(f"/proc/{who[0]}/environ").replace("\0", "\n")
     check("OCF_" not in environ and "HA_" not in environ, f"the server inherited the agent's environment: {environ}")
     session = agent.sh(f"ps -o sid=,pgid=,pid= -C {agent.lab.flavour.daemon.rpartition('/')[2]}").stdout.split()
