@@ -1,0 +1,276 @@
+/* The checker's main: explores the rules as they are, then each time without one guard, and says what it found. */
+#include "model.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const violation_names[] = {
+    [SAFE] = "none", [LOST] = "lost", [DOUBLE] = "double", [DIVERGED] = "diverged", [STUCK] = "stuck",
+};
+
+/* {n} and {p}: the step's nodes; {t}: its transaction; {v}: its value; {N} and {P}: what these hold afterwards; {R}: n's record. */
+static const char *const sentences[ACTIONS] = {
+    [ACT_WRITE] = "{n} writes {t} for a client",
+    [ACT_RECEIVE] = "{n} receives {t} from {p}",
+    [ACT_ACKNOWLEDGE] = "{n} acknowledges {t} to its client",
+    [ACT_RELEASE] = "{n} steps down and releases the waiting {t}: its client is told that it succeeded",
+    [ACT_PROPOSE] = "Pacemaker proposes {n}, which promises epoch {v} and holds {N}",
+    [ACT_REPORT] = "{n} promises epoch {v} to {p} and reports that it holds {N}",
+    [ACT_PROMISE_ONLY] = "{n} promises epoch {v} to {p}, and its action ends there",
+    [ACT_SHED] = "the candidate {n} sheds what {p}, the best, lacks, and holds {N}",
+    [ACT_FETCH] = "the candidate {n} fetches {t} from {p}",
+    [ACT_ATTACH] = "{n} sheds what the candidate {p} lacks, follows it, and holds {N}",
+    [ACT_OPEN] = "{n} opens for the agent in epoch {v} and holds {N}",
+    [ACT_OPENED] = "{n} is the primary of epoch {v}: k have acknowledged its mark",
+    [ACT_OPENED_WITHOUT] = "{n} is the primary of epoch {v}: its mark has not been acknowledged in time",
+    [ACT_RECORD_ALONE] = "{n} writes the record {R}",
+    [ACT_STORE] = "{n} stores the record {R}, as {p} has it",
+    [ACT_STORE_OLDER] = "{n} takes the older record {R}: the copy of {p} has won",
+    [ACT_CONFIRM] = "{p} sees that {n} confirms its record, by {R}",
+    [ACT_CONFIRM_FENCED] = "{n} sees that {p} is fenced",
+    [ACT_GO_ALONE] = "{n} goes on alone: wait count 0",
+    [ACT_WAIT_AGAIN] = "{n} waits for k again",
+    [ACT_MARK] = "{n} writes a mark on its way back",
+    [ACT_RECORD_MAJORITY] = "{n} is back: it writes the record {R}",
+    [ACT_FOLLOW] = "{n} follows the primary {p} of epoch {v} and holds {N}",
+    [ACT_DEMOTE] = "{n} steps down",
+    [ACT_ABANDON] = "the promotion of {n} is abandoned",
+    [ACT_START] = "{n} starts",
+    [ACT_JOIN] = "{n} sees {p}, for the first time since it booted",
+    [ACT_MEET] = "{n} stores the newest record and promise of {p}: {R}",
+    [ACT_FENCE] = "{n} is fenced",
+    [ACT_CRASH_NODE] = "the machine {n} dies",
+    [ACT_CRASH_SERVER] = "the server of {n} dies",
+    [ACT_CUT_BOTH] = "the networks part: {S} on one side",
+    [ACT_CUT_CLUSTER] = "the cluster's network parts: {S} on one side",
+    [ACT_CUT_REPLICATION] = "the replication's network parts: {S} on one side",
+    [ACT_HEAL_CLUSTER] = "the cluster's network is whole again",
+    [ACT_HEAL_REPLICATION] = "the replication's network is whole again",
+};
+
+static void print_set(unsigned set, const uint8_t *name)
+{
+	const char *before = "";
+	for (unsigned n = 0; n < model.nodes; n++)
+		for (unsigned m = 0; m < model.nodes; m++)
+			if (name[m] == n && set >> m & 1) {
+				printf("%sn%u", before, n + 1);
+				before = " ";
+			}
+}
+
+static void print_entry(unsigned id, unsigned epoch)
+{
+	if (id)
+		printf("t%u", id);
+	else
+		printf("the mark of epoch %u", epoch);
+}
+
+static void print_log(const struct state *s, unsigned log)
+{
+	const char *before = "";
+	printf("{");
+	for (unsigned i = 0; i < s->count; i++)
+		if (log >> i & 1) {
+			printf(s->entries[i].mark ? "%sm%u" : "%st%u", before, s->entries[i].mark ? s->entries[i].epoch : s->entries[i].id);
+			before = " ";
+		}
+	printf("}");
+}
+
+static void print_record(unsigned record, const uint8_t *name)
+{
+	printf("%u.%u %s, n%u", record_epoch(record), record_version(record), record_alone(record) ? "alone" : "majority",
+	       name[record_primary(record)] + 1);
+}
+
+static void print_told(const struct told *told)
+{
+	const struct step *step = &told->step;
+	const struct state *s = &told->after;
+	for (const char *at = sentences[step->action]; *at; at++) {
+		if (*at != '{') {
+			putchar(*at);
+			continue;
+		}
+		switch (at[1]) {
+		case 'n':
+			printf("n%u", told->name[step->node] + 1);
+			break;
+		case 'p':
+			printf("n%u", told->name[step->peer] + 1);
+			break;
+		case 't':
+			print_entry(step->id, step->value);
+			break;
+		case 'v':
+			printf("%u", step->value);
+			break;
+		case 'N':
+			print_log(s, s->nodes[step->node].log);
+			break;
+		case 'R':
+			print_record(s->nodes[step->node].record, told->name);
+			break;
+		case 'S':
+			print_set(step->value, told->name);
+			break;
+		}
+		at += 2;
+	}
+}
+
+static void print_trace(const struct outcome *o)
+{
+	if (o->trace_length == 0)
+		return;
+	const struct told *last = &o->trace[o->trace_length - 1];
+	for (unsigned i = 0; i < o->trace_length; i++) {
+		printf("  %2u. ", i + 1);
+		print_told(&o->trace[i]);
+		printf("\n");
+	}
+	printf("      %s: ", violation_names[o->violation]);
+	if (o->nodes) {
+		print_set(o->nodes, last->name);
+		printf(" are up, the others gone: ");
+	}
+	switch (o->violation) {
+	case LOST:
+		printf("%s lacks what was acknowledged", o->nodes ? "whom they elect" : "the primary");
+		break;
+	case DOUBLE:
+		printf("two primaries acknowledge");
+		break;
+	case DIVERGED:
+		printf("it holds a later transaction already, so its data differ");
+		break;
+	case STUCK:
+		printf("they elect nobody and never will");
+		break;
+	case SAFE:
+		break;
+	}
+	printf("\n");
+}
+
+struct options {
+	bool all, traces;
+	const char *only;
+	uint64_t states_max;
+	unsigned passed, failed;
+};
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void check_config(const struct config *c, struct options *options)
+{
+	struct outcome o;
+	double begin = seconds();
+	model_set(c, NOTHING);
+	explore(options->states_max, &o);
+	bool good = o.violation == SAFE && o.complete;
+	printf("%-16s %u%s%u  %-8s %-7s %-8s %6u %6u %9u %8u %11llu %5u %6.1f  %s\n", c->name, c->voters, c->others ? "+" : " ", c->others,
+	       c->adaptive ? "adaptive" : "majority", c->fencing ? "fenced" : "-", c->accepts_ahead ? "accepts" : "refuses", c->writes,
+	       c->faults, c->promotions, c->versions, (unsigned long long)o.states, o.depth, seconds() - begin,
+	       o.violation != SAFE ? violation_names[o.violation]
+	       : o.complete	   ? "no violation"
+				   : "no violation, NOT complete");
+	print_trace(&o);
+	fflush(stdout);
+	*(good ? &options->passed : &options->failed) += 1;
+	outcome_done(&o);
+}
+
+static void check_configs(struct options *options)
+{
+	printf("The rules as they are\n\n%-16s %-4s %-8s %-7s %-8s %6s %6s %9s %8s %11s %5s %6s\n", "", "N", "mode", "fencing", "ahead",
+	       "writes", "faults", "elections", "versions", "states", "depth", "s");
+	for (unsigned i = 0; i < model_config_count; i++)
+		if (model_configs[i].when == ALWAYS || (options->all && model_configs[i].when == LONG))
+			check_config(&model_configs[i], options);
+}
+
+static void check_mutation(const struct mutation *m, struct options *options)
+{
+	struct outcome o = {0};
+	uint64_t states = 0;
+	const char *where = "";
+	double begin = seconds();
+	for (unsigned i = 0; i < 3 && m->configs[i] && o.violation == SAFE; i++) {
+		where = m->configs[i];
+		model_set(model_config(where), m->guard);
+		explore(options->states_max, &o);
+		states += o.states;
+	}
+	bool good = o.violation == m->expected && (o.violation != SAFE || o.complete);
+	printf("%-6s %-25s %-5s %-8s %5u %-21s %9llu %5.1f  %s%s\n", m->rule, m->name, m->trace,
+	       o.violation == SAFE ? "NONE" : violation_names[o.violation], o.trace_length, where, (unsigned long long)states,
+	       seconds() - begin, m->sentence, good ? "" : "  <-- NOT AS EXPECTED");
+	if (options->traces || options->only)
+		print_trace(&o);
+	fflush(stdout);
+	*(good ? &options->passed : &options->failed) += 1;
+	outcome_done(&o);
+}
+
+static void check_mutations(struct options *options)
+{
+	printf("\nWithout one of their guards. NONE: it is not needed within the bounds.\n\n%-6s %-25s %-5s %-8s %5s %-21s %9s %5s  %s\n",
+	       "rule", "guard", "trace", "finds", "steps", "bounds", "states", "s", "left out");
+	for (unsigned i = 0; i < model_mutation_count; i++)
+		if (!options->only || strcmp(options->only, model_mutations[i].name) == 0)
+			check_mutation(&model_mutations[i], options);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: check [--long] [--traces] [--drop GUARD] [--states MAX]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+	    {"long", no_argument, NULL, 'l'},
+	    {"traces", no_argument, NULL, 't'},
+	    {"drop", required_argument, NULL, 'd'},
+	    {"states", required_argument, NULL, 's'},
+	    {NULL, 0, NULL, 0},
+	};
+	struct options options = {.states_max = 40000000};
+	for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+		switch (option) {
+		case 'l':
+			options.all = true;
+			break;
+		case 't':
+			options.traces = true;
+			break;
+		case 'd':
+			options.only = optarg;
+			break;
+		case 's':
+			options.states_max = strtoull(optarg, NULL, 10);
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (optind != argc)
+		return usage();
+	if (!options.only)
+		check_configs(&options);
+	check_mutations(&options);
+	printf("\n%u passed, %u failed\n", options.passed, options.failed);
+	return options.failed ? 1 : 0;
+}
