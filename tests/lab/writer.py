@@ -291,7 +291,8 @@ def read_note(log, words):
         log.failures.append((moment, " ".join(words[2:])))
 
 
-def main():
+def main(kind=Writer):
+    """The program. Another program may bring writers of its own kind."""
     top = argparse.ArgumentParser(description="Writes rows through an address and notes every acknowledgement.")
     top.add_argument("--host", default="vip")
     top.add_argument("--port", type=int, default=3306)
@@ -311,7 +312,7 @@ def main():
         signal.signal(number, lambda *_: stop.set())
     import pymysql                  # noqa: F401  (not in the first INSERT's time)
     notes = Notes(options.log)
-    writers = [Writer(options, notes, number, stop) for number in range(options.writers)]
+    writers = [kind(options, notes, number, stop) for number in range(options.writers)]
     for writer in writers:
         writer.start()
     end = None if options.seconds is None else time.monotonic() + options.seconds

@@ -1,5 +1,6 @@
 """The application that writes through the virtual IP: starting it, stopping it, reading what it noted (see writer.py)."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ class Application:
     """Writers that are running. A context manager: they end with the block."""
     count = 0
 
-    def __init__(self, lab, at, host, writers, period_ms, log):
+    def __init__(self, lab, at, host, writers, period_ms, log, program=None):
         self.lab = lab
+        program = program or HERE + "/writer.py"
         Application.count += 1
         name = f"writer-{os.getpid()}-{Application.count}.log"
         options = ["--host", host, "--writers", str(writers), "--period", str(period_ms),
@@ -32,11 +34,12 @@ class Application:
         with open(self.errors, "w") as errors:
             streams = {"stdin": subprocess.DEVNULL, "stdout": errors, "stderr": errors, "start_new_session": True}
             if at == "client":
-                command = [PYTHON, "-B", HERE + "/writer.py", *options, self.path]
+                command = [PYTHON, "-B", program, *options, self.path]
                 self.process = lab.client_popen(command, **streams)
             else:
                 self.path = f"{lab.shared}/{name}"      # the only directory that the nodes and this machine share
-                command = ["python3", "-B", "/usr/lib/systole-lab/writer.py", *options, f"{INSIDE}/{name}"]
+                shutil.copy(program, lab.shared)
+                command = ["python3", "-B", f"{INSIDE}/{os.path.basename(program)}", *options, f"{INSIDE}/{name}"]
                 self.process = subprocess.Popen(lab.node(at).command(command), **streams)
         self.started = started
 
@@ -62,6 +65,11 @@ class Application:
 
     def stop(self):
         """Ends the writers and returns what they noted."""
+        self.end()
+        return self.log()
+
+    def end(self):
+        """Ends the writers, whatever has become of them."""
         if self.process.poll() is None:
             self.terminate()
             try:
@@ -69,7 +77,6 @@ class Application:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        return self.log()
 
     def terminate(self):
         """SIGTERM to the writers themselves: in a node, they are the child of the program that entered it."""

@@ -98,6 +98,25 @@ def clear_block_replication(lab, node):
     clear_filter(node, "lab_replication")
 
 
+def block_cluster(lab, node):
+    """Drops Corosync's packets between the node and all others; the databases and the clients do not notice."""
+    filter_rules(node, "lab_cluster", [f"add rule inet {{table}} {chain} udp {port} 5405 drop"
+                                       for chain in ("in", "out") for port in ("sport", "dport")])
+
+
+def clear_block_cluster(lab, node):
+    clear_filter(node, "lab_cluster")
+
+
+def kill_daemon(lab, node, name):
+    """SIGKILL to a daemon of the cluster: corosync, or one of Pacemaker's, which pacemakerd starts again."""
+    found = node.processes(name[:15])           # what the kernel keeps of a name
+    if not found:
+        raise LabError(f"no {name} is running on {node.name}")
+    for who in found:
+        process.send(who, signal.SIGKILL)
+
+
 def loss(lab, node, percent="20"):
     """Loses that many percent of the packets that come in."""
     if not re.fullmatch(r"\d{1,2}|100", str(percent)):
@@ -186,6 +205,8 @@ FAULTS = {
     "block-peer": Fault(block_peer, clear_block_peer, "PEER [in|out]", "no packets between the node and one other"),
     "block-replication": Fault(block_replication, clear_block_replication, "[PEER...]",
                                "no TCP port 3306 between the node and others"),
+    "block-cluster": Fault(block_cluster, clear_block_cluster, "", "no packets of Corosync; all others pass"),
+    "kill-daemon": Fault(kill_daemon, None, "NAME", "SIGKILL to corosync, pacemaker-controld, pacemaker-attrd ..."),
     "loss": Fault(loss, clear_loss, "[PERCENT]", "incoming packets are lost (20 %)"),
     "disk-full": Fault(disk_full, clear_disk_full, "", "the data disk is filled up"),
     "slow-disk": Fault(slow_disk, clear_slow_disk, "[WRITES/S]", "the data disk is slowed (20 writes per second)"),

@@ -403,9 +403,11 @@ class Lab:
         """Creates the table and the account that writers use, on the primary: may wait for its first replicas."""
         self.sql(self.primary(), application.SETUP, timeout=timeout)
 
-    def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None):
-        """Starts an application that writes through the VIP (or to `host`) from the client or from a node."""
-        return application.Application(self, at, host or self.vip, writers, period_ms, log)
+    def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None, program=None):
+        """Starts an application that writes through the VIP (or to `host`) from the client or from a node.
+
+        `program`: a file that calls writer.main() with another kind of writer."""
+        return application.Application(self, at, host or self.vip, writers, period_ms, log, program)
 
     def rows(self, node):
         """The ids that are in the application's table on a node."""
