@@ -372,7 +372,8 @@ class Lab:
     def position(self, node):
         """What a node's server has executed, as its GTID text."""
         variable = "gtid_executed" if self.flavour.name == "mysql" else "gtid_current_pos"
-        return "".join(self.sql(node, f"SELECT @@GLOBAL.{variable}")[0])
+        # MySQL writes one server per line.
+        return "".join(line for row in self.sql(node, f"SELECT @@GLOBAL.{variable}") for line in row)
 
     def wait_in_sync(self, timeout=60, nodes=None):
         """Waits until the servers of all nodes (or of `nodes`) have the same position; nobody may be writing."""
