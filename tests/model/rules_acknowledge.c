@@ -54,7 +54,7 @@ static void receive(struct expansion *x, unsigned v)
 		return;
 	unsigned missing = s->nodes[source].log & ~replica->log;
 	bool ahead = replica->log & ~s->nodes[source].log;
-	if (!missing || (ahead && !model.config->accepts_ahead))
+	if (!missing || (ahead && !model.config->accepts_ahead && !dropped(SOURCE_REFUSES_AHEAD)))
 		return;
 	struct state next = *s;
 	unsigned i = (unsigned)__builtin_ctz(missing);

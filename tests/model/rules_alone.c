@@ -30,6 +30,8 @@ static bool confirms(const struct state *s, unsigned v, unsigned p)
 		return false;
 	if (record_rank(voter->record) < record_rank(primary->record))
 		return false;
+	if (dropped(CONFIRM_HIGHER_IS_NONE) && record_epoch(voter->record) > primary->epoch)
+		return true;
 	if (record_epoch(voter->record) != primary->epoch && !dropped(CONFIRM_EXACT_EPOCH))
 		return false;
 	return voter->promise <= primary->epoch || dropped(CONFIRM_NO_HIGHER_PROMISE);

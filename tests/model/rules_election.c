@@ -167,6 +167,8 @@ static void open_for_agent(struct expansion *x, unsigned c)
 	struct node *node = &next.nodes[c];
 	node->role = OPENING;
 	node->heard = 0;
+	if (dropped(RANK_BY_MARK))
+		node->began = node->epoch;
 	if (!dropped(MARK_WRITTEN) && rules_append(&next, c, true) < 0)
 		return;
 	x->found(x, &(struct step){.action = ACT_OPEN, .node = c, .value = node->epoch}, &next, SAFE);

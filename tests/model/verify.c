@@ -57,10 +57,16 @@ static enum violation elects(const struct state *s, unsigned set)
 	return acknowledged(s) & ~best ? LOST : SAFE;
 }
 
-/* Rule 11: a primary that too few may follow, because they have promised more, has to make room for the next election. */
+/* Rule 11: a primary that too few may follow, because they have promised more, has to make room for the next election. And once all have
+ * stored the newest record, nobody may have to wait for a node that went alone before this primary was elected. */
 static enum violation primary_works(const struct state *s, unsigned p)
 {
-	unsigned followers = 0, higher = 0;
+	unsigned followers = 0, higher = 0, newest = 0;
+	for (unsigned n = 0; n < model.voters; n++)
+		if (record_rank(s->nodes[n].record) > record_rank(newest))
+			newest = s->nodes[n].record;
+	if (record_alone(newest) && record_epoch(newest) < s->nodes[p].epoch)
+		return STUCK;
 	for (unsigned n = 0; n < model.voters; n++) {
 		if (n == p)
 			continue;
