@@ -23,6 +23,7 @@ class Scene:
         self.lab = lab
         self.roles = {"primary": primary, "replica": replicas[0], "other": replicas[-1]}
         self.cut = set()                # nodes whose unsynced data are gone
+        self.moved = False              # an operator has moved the primary
 
     def node(self, action):
         return self.lab.node(self.roles[action.target])
@@ -334,11 +335,20 @@ def switchover(scene, action):
 
 
 def move(scene, target):
-    scene.lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target], timeout=15)
+    scene.moved = True
+    operate(scene, ["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
 
 
 def clear_moves(scene):
-    retried(lambda: scene.lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"], timeout=15))
+    retried(lambda: operate(scene, ["crm_resource", "--clear", "--resource", "db-clone"]))
+
+
+def operate(scene, command):
+    """What an operator types, on a node that has quorum: what he types elsewhere is undone when the partitions merge."""
+    for node in scene.lab.answering_nodes():
+        if node.run(["crm_node", "--quorum"], timeout=5).stdout.strip() == "1":
+            return node.run(command, timeout=15, check=True)
+    raise LabError("no node has quorum")
 
 
 def standby(scene, action):
@@ -349,11 +359,24 @@ def standby(scene, action):
 
 
 def standby_on(scene, node):
-    scene.lab.on_live_node(["crm_attribute", "--node", node.name, "--name", "standby", "--update", "on"], timeout=15)
+    operate(scene, ["crm_attribute", "--node", node.name, "--name", "standby", "--update", "on"])
 
 
 def standby_off(scene, node):
-    retried(lambda: scene.lab.on_live_node(["crm_attribute", "--node", node.name, "--name", "standby", "--delete"], timeout=15))
+    retried(lambda: operate(scene, ["crm_attribute", "--node", node.name, "--name", "standby", "--delete"]))
+
+
+def take_back(scene):
+    """Partitions that merged may have brought back what an operator had taken back before: he looks again."""
+    try:
+        for name, node in scene.lab.state().nodes.items():
+            if node.get("standby") == "true":
+                operate(scene, ["crm_attribute", "--node", name, "--name", "standby", "--delete"])
+        if scene.moved:
+            operate(scene, ["crm_resource", "--clear", "--resource", "db-clone"])
+            scene.moved = False
+    except LabError:
+        pass                            # he will look again
 
 
 def retried(command, timeout=60.0):
