@@ -208,7 +208,7 @@ def agent_kill(scene, action):
     wanted, after = action.extra["action"], action.extra["after"]
     watch = AgentWatch(scene.lab.nodes, wanted, action.extra["skip"])
     undo = PROVOCATIONS[action.extra["by"]](scene, scene.node(action))
-    end = time.monotonic() + 15
+    end = time.monotonic() + 10
     try:
         while True:
             who = watch.next(end)
@@ -320,7 +320,7 @@ def draw_agent_kill(dice):
     action = dice.choices(list(AGENT_ACTIONS), [weight for _, _, weight in AGENT_ACTIONS.values()])[0]
     causes, longest, _ = AGENT_ACTIONS[action]
     return {"action": action, "by": dice.choice(causes), "after": round(dice.uniform(0, longest), 3),
-            "skip": dice.choice((0, 0, 1, 2, 4)) if action in ("notify", "monitor") else 0}
+            "skip": dice.choice((0, 0, 1, 2)) if action in ("notify", "monitor") else 0}
 
 
 def switchover(scene, action):
