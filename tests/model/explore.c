@@ -1,5 +1,5 @@
 /* Breadth first, so that the counter-example found is a shortest one. Every state is kept, packed, in the order in which it was found; a
- * table of 32-bit numbers finds it again, and a trace is the chain of the states from which each was found. */
+ * hash table finds it again, and a trace is the chain of the states from which each was found. */
 #define _GNU_SOURCE
 #include "model.h"
 
@@ -8,9 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+static const uint64_t TAG = 0xffffffff00000000U;
+
 struct explorer {
 	uint8_t *states;
-	uint32_t *parents, *table;
+	uint32_t *parents;
+	uint64_t *table; /* the upper half of the hash, and the number of the state plus one */
 	uint64_t count, states_max, table_mask, at;
 	unsigned size;
 	struct outcome *outcome;
@@ -27,14 +30,15 @@ static void *reserve(uint64_t bytes)
 		perror("no address space");
 		exit(2);
 	}
+	madvise(memory, bytes, MADV_HUGEPAGE);
 	return memory;
 }
 
 static uint64_t hash_bytes(const uint8_t *bytes, unsigned size)
 {
 	uint64_t hash = 0x2545f4914f6cdd1dU;
-	for (unsigned i = 0; i < size; i += 4) {
-		uint32_t word;
+	for (unsigned i = 0; i < size; i += 8) {
+		uint64_t word;
 		memcpy(&word, bytes + i, sizeof(word));
 		hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
 		hash ^= hash >> 32;
@@ -42,17 +46,35 @@ static uint64_t hash_bytes(const uint8_t *bytes, unsigned size)
 	return hash;
 }
 
+static void table_grow(struct explorer *e)
+{
+	uint64_t slots = e->table_mask + 1, *old = e->table;
+	e->table = reserve(slots * 2 * sizeof(*e->table));
+	e->table_mask = slots * 2 - 1;
+	for (uint64_t i = 0; i < e->count; i++) {
+		uint64_t hash = hash_bytes(e->states + i * e->size, e->size), slot = hash & e->table_mask;
+		while (e->table[slot])
+			slot = (slot + 1) & e->table_mask;
+		e->table[slot] = (hash & TAG) | (i + 1);
+	}
+	munmap(old, slots * sizeof(*old));
+}
+
 /* False: it was there. */
 static bool insert(struct explorer *e, const struct state *s)
 {
 	uint8_t *bytes = e->states + e->count * e->size;
 	state_pack(s, bytes);
-	for (uint64_t slot = hash_bytes(bytes, e->size) & e->table_mask;; slot = (slot + 1) & e->table_mask) {
-		if (!e->table[slot]) {
-			e->table[slot] = (uint32_t)++e->count;
+	uint64_t hash = hash_bytes(bytes, e->size);
+	for (uint64_t slot = hash & e->table_mask;; slot = (slot + 1) & e->table_mask) {
+		uint64_t entry = e->table[slot];
+		if (!entry) {
+			e->table[slot] = (hash & TAG) | ++e->count;
+			if (e->count > e->table_mask / 2)
+				table_grow(e);
 			return true;
 		}
-		if (memcmp(e->states + (uint64_t)(e->table[slot] - 1) * e->size, bytes, e->size) == 0)
+		if ((entry & TAG) == (hash & TAG) && memcmp(e->states + ((entry & ~TAG) - 1) * e->size, bytes, e->size) == 0)
 			return false;
 	}
 }
@@ -72,6 +94,7 @@ static void found(struct expansion *x, const struct step *step, struct state *ne
 	uint8_t place[NODES_MAX];
 	unsigned nodes = 0;
 	e->outcome->steps++;
+	e->outcome->taken[step->action]++;
 	if (e->stopped)
 		return;
 	if (violation != SAFE) {
@@ -155,16 +178,13 @@ static void tell(struct explorer *e)
 
 void explore(uint64_t states_max, struct outcome *ret_outcome)
 {
-	uint64_t slots = 1024;
-	while (slots < states_max + states_max / 2)
-		slots *= 2;
+	uint64_t slots = 1 << 16;
 	memset(ret_outcome, 0, sizeof(*ret_outcome));
 	struct explorer e = {.states_max = states_max, .table_mask = slots - 1, .size = state_size(), .outcome = ret_outcome};
-	uint64_t states_bytes = (states_max + 1) * e.size, parents_bytes = (states_max + 1) * sizeof(uint32_t),
-		 table_bytes = slots * sizeof(uint32_t);
+	uint64_t states_bytes = (states_max + 1) * e.size, parents_bytes = (states_max + 1) * sizeof(uint32_t);
 	e.states = reserve(states_bytes);
 	e.parents = reserve(parents_bytes);
-	e.table = reserve(table_bytes);
+	e.table = reserve(slots * sizeof(*e.table));
 	struct state first;
 	uint8_t place[NODES_MAX];
 	state_first(&first);
@@ -189,7 +209,7 @@ void explore(uint64_t states_max, struct outcome *ret_outcome)
 		tell(&e);
 	munmap(e.states, states_bytes);
 	munmap(e.parents, parents_bytes);
-	munmap(e.table, table_bytes);
+	munmap(e.table, (e.table_mask + 1) * sizeof(*e.table));
 }
 
 void outcome_done(struct outcome *outcome)

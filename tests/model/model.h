@@ -47,6 +47,7 @@ struct node {
 	uint32_t epoch : 3;	/* of its own promotion */
 	uint32_t wait_none : 1; /* the server's wait count is 0 instead of k */
 	uint32_t source : 3;	/* its receiver is on, and connects to this node whenever it can */
+	uint32_t filling : 1;	/* its data were given away, and the copy that replaces them is not complete */
 	uint32_t began : 3;	/* the epoch it last began to follow; only kept for the trace that ranks by it */
 	uint32_t log : 10;	/* what it holds, received or executed, synced */
 	uint32_t best : 10;	/* as a candidate: the best set reported */
@@ -79,6 +80,7 @@ struct step {
 enum action {
 	ACT_WRITE,
 	ACT_RECEIVE,
+	ACT_RECEIVE_UNASKED,
 	ACT_ACKNOWLEDGE,
 	ACT_RELEASE,
 	ACT_PROPOSE,
@@ -100,6 +102,8 @@ enum action {
 	ACT_MARK,
 	ACT_RECORD_MAJORITY,
 	ACT_FOLLOW,
+	ACT_WIPE,
+	ACT_FILLED,
 	ACT_DEMOTE,
 	ACT_ABANDON,
 	ACT_START,
@@ -127,8 +131,11 @@ enum guard {
 	PROMISE_DURABLE,
 	PROMISE_REFUSES_PRIMARY,
 	FOLLOWING_PROMISES,
+	MARK_PROMISES,
 	COUNT_ENOUGH,
 	COUNT_SERVERS_K,
+	COUNT_MAJORITY,
+	REPORT_RECORD,
 	RANK_BY_EPOCH,
 	RANK_BY_MARK,
 	RANK_NOT_BY_SIZE,
@@ -152,6 +159,8 @@ enum guard {
 	BACK_MARK_NOT_EXECUTED,
 	REJOIN_SHEDS,
 	REJOIN_KEEPS_WAITING,
+	FILLING_IS_SILENT,
+	WIPE_LEAVES_ENOUGH,
 	DEPOSED_STOPS,
 	DEPOSED_KILLS,
 	TWO_MET,
@@ -190,6 +199,7 @@ struct config {
 	uint8_t kinds;		/* of faults */
 	uint8_t server_waits;	/* acknowledgements that the server can wait for; 0: as many as wanted */
 	bool fencing, adaptive;
+	bool fills;	    /* who has diverged is not only cut, but also filled again */
 	bool accepts_ahead; /* as MySQL: a source serves replicas that hold what it lacks; MariaDB refuses them */
 };
 
@@ -265,9 +275,13 @@ static inline bool is_voter(unsigned node)
 {
 	return node < model.voters;
 }
+/* Of at most 16. */
 static inline unsigned bits(unsigned set)
 {
-	return (unsigned)__builtin_popcount(set);
+	set = (set & 0x5555U) + (set >> 1 & 0x5555U);
+	set = (set & 0x3333U) + (set >> 2 & 0x3333U);
+	set = (set & 0x0f0fU) + (set >> 4 & 0x0f0fU);
+	return (set & 0xffU) + (set >> 8);
 }
 
 /* The cluster's network, between machines. */
@@ -280,6 +294,8 @@ static inline bool state_streams(const struct state *s, unsigned a, unsigned b)
 {
 	return s->nodes[a].server && s->nodes[b].server && !((s->replication_cut >> a ^ s->replication_cut >> b) & 1);
 }
+/* What this node must not go behind any more: what it has promised, and the epoch of the highest mark that it holds. */
+unsigned state_promised(const struct state *state, unsigned node);
 unsigned state_data_epoch(const struct state *state, unsigned log);
 /* The waiting mark of this primary, or -1. */
 int state_mark_of(const struct state *state, unsigned node);
@@ -326,7 +342,7 @@ enum violation verify_next_election(const struct state *state, unsigned *ret_nod
 
 /* --- explore.c --- */
 struct outcome {
-	uint64_t states, steps;
+	uint64_t states, steps, taken[ACTIONS];
 	unsigned depth;
 	bool complete; /* every state within the bounds was visited */
 	enum violation violation;

@@ -60,11 +60,11 @@ static void receive(struct expansion *x, unsigned v)
 	unsigned i = (unsigned)__builtin_ctz(missing);
 	struct entry *entry = &next.entries[i];
 	enum violation violation = rules_add(&next, v, i);
-	bool semisync = is_voter(v) || dropped(ACK_VOTERS_ONLY);
-	if (entry->status == PENDING && entry->author == source && semisync)
+	bool acks = entry->status == PENDING && entry->author == source && (is_voter(v) || dropped(ACK_VOTERS_ONLY));
+	if (acks)
 		entry->acks |= 1U << v;
-	x->found(x, &(struct step){.action = ACT_RECEIVE, .node = v, .peer = source, .id = entry->id, .value = entry->epoch}, &next,
-		 violation);
+	enum action action = acks && replica->promise < entry->epoch ? ACT_RECEIVE_UNASKED : ACT_RECEIVE;
+	x->found(x, &(struct step){.action = action, .node = v, .peer = source, .id = entry->id, .value = entry->epoch}, &next, violation);
 }
 
 /* Rule 1. From here on the client may know that it succeeded. */

@@ -34,7 +34,7 @@ static bool confirms(const struct state *s, unsigned v, unsigned p)
 		return true;
 	if (record_epoch(voter->record) != primary->epoch && !dropped(CONFIRM_EXACT_EPOCH))
 		return false;
-	return voter->promise <= primary->epoch || dropped(CONFIRM_NO_HIGHER_PROMISE);
+	return state_promised(s, v) <= primary->epoch || dropped(CONFIRM_NO_HIGHER_PROMISE);
 }
 
 static void confirm(struct expansion *x, unsigned v, unsigned p)

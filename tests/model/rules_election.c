@@ -7,8 +7,8 @@ static unsigned highest_seen(const struct state *s, unsigned c)
 	for (unsigned n = 0; n < model.nodes; n++) {
 		if (n != c && (!state_talks(s, c, n) || dropped(REPORT_EPOCH_ABOVE)))
 			continue;
-		if (s->nodes[n].promise > highest)
-			highest = s->nodes[n].promise;
+		if (state_promised(s, n) > highest)
+			highest = state_promised(s, n);
 		if (record_epoch(s->nodes[n].record) > highest)
 			highest = record_epoch(s->nodes[n].record);
 	}
@@ -47,14 +47,15 @@ static void propose(struct expansion *x, unsigned c)
 	x->found(x, &(struct step){.action = ACT_PROPOSE, .node = c, .value = epoch}, &next, SAFE);
 }
 
-/* A promise is for one candidate: a voter that stands at this epoch already has promised it to another, or to an earlier round. */
+/* A promise is for one candidate: a voter that stands at this epoch already has promised it to another, or to an earlier round. One whose
+ * receiver has kept its source, which was promoted again without it, stands at the epoch whose mark it has received. */
 static bool may_promise(const struct state *s, unsigned v, unsigned c)
 {
 	const struct node *voter = &s->nodes[v];
-	unsigned epoch = s->nodes[c].epoch;
+	unsigned epoch = s->nodes[c].epoch, promised = state_promised(s, v);
 	if (v == c || !state_talks(s, v, c) || !state_decides(s, v) || voter->role != REPLICA)
 		return false;
-	return epoch > voter->promise || (dropped(PROMISE_EXCLUSIVE) && epoch == voter->promise && !(s->nodes[c].heard >> v & 1));
+	return epoch > promised || (dropped(PROMISE_EXCLUSIVE) && epoch == promised && !(s->nodes[c].heard >> v & 1));
 }
 
 /* Somebody has shed what this candidate does not hold: what it holds may only grow from there on, so no further report counts. */
@@ -85,7 +86,7 @@ static void report(struct expansion *x, unsigned v, unsigned c)
 	candidate->best = best;
 	candidate->best_node = best_node;
 	candidate->heard |= 1U << v;
-	if (record_rank(voter->record) > record_rank(candidate->record))
+	if (record_rank(voter->record) > record_rank(candidate->record) && !dropped(REPORT_RECORD))
 		candidate->record = voter->record;
 	x->found(x, &(struct step){.action = ACT_REPORT, .node = v, .peer = c, .value = candidate->epoch}, &next, SAFE);
 }

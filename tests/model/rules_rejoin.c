@@ -21,7 +21,7 @@ static void follow(struct expansion *x, unsigned v, unsigned p)
 		return;
 	if (replica->source == p && (replica->log & ~primary->log) == 0)
 		return;
-	if (primary->epoch < replica->promise && !dropped(PROMISE_REFUSES_PRIMARY))
+	if (primary->epoch < state_promised(s, v) && !dropped(PROMISE_REFUSES_PRIMARY))
 		return;
 	struct state next = *s;
 	struct node *node = &next.nodes[v];
@@ -33,6 +33,47 @@ static void follow(struct expansion *x, unsigned v, unsigned p)
 	if (dropped(RANK_BY_MARK))
 		node->began = primary->epoch;
 	x->found(x, &(struct step){.action = ACT_FOLLOW, .node = v, .peer = p, .value = primary->epoch}, &next, SAFE);
+}
+
+/* Rule 10, when a cut does not do: the data are given away before the copy is there. Enough others must be left that hold theirs, or the
+ * primary's next crash leaves nobody who could be elected. */
+static void wipe(struct expansion *x, unsigned v, unsigned p)
+{
+	const struct state *s = x->from;
+	const struct node *replica = &s->nodes[v], *primary = &s->nodes[p];
+	unsigned whole = 0;
+	if (v == p || !replica->server || replica->role != REPLICA || primary->role != PRIMARY || !state_talks(s, v, p))
+		return;
+	if (primary->epoch < state_promised(s, v) || (replica->log & ~primary->log) == 0)
+		return;
+	for (unsigned n = 0; n < model.voters; n++)
+		whole += n != v && !s->nodes[n].filling;
+	if (whole < model.sets && !dropped(WIPE_LEAVES_ENOUGH))
+		return;
+	struct state next = *s;
+	struct node *node = &next.nodes[v];
+	node->promise = primary->epoch;
+	node->filling = 1;
+	node->server = 0;
+	node->log = 0;
+	x->found(x, &(struct step){.action = ACT_WIPE, .node = v, .peer = p}, &next, SAFE);
+}
+
+static void filled(struct expansion *x, unsigned v, unsigned p)
+{
+	const struct state *s = x->from;
+	const struct node *replica = &s->nodes[v], *primary = &s->nodes[p];
+	bool reaches = primary->server && !((s->replication_cut >> v ^ s->replication_cut >> p) & 1);
+	if (!replica->filling || !reaches || primary->role != PRIMARY || primary->epoch < replica->promise || !state_talks(s, v, p))
+		return;
+	struct state next = *s;
+	struct node *node = &next.nodes[v];
+	node->promise = primary->epoch;
+	node->filling = 0;
+	node->server = 1;
+	node->log = primary->log;
+	node->source = p;
+	x->found(x, &(struct step){.action = ACT_FILLED, .node = v, .peer = p}, &next, SAFE);
 }
 
 /* Rule 11, and a switchover's demotion: commits that wait are never released, the server is killed instead. When it happens is left open:
@@ -71,14 +112,16 @@ static void start(struct expansion *x, unsigned n)
 	const struct node *node = &x->from->nodes[n];
 	bool two = model.voters == 2;
 	struct state next = *x->from;
-	if (node->server || (node->up && two && !node->joined))
+	if (node->server || (node->up && ((two && !node->joined) || (node->filling && !dropped(FILLING_IS_SILENT)))))
 		return;
 	if (!node->up && two)
 		next.nodes[n].joined = next.nodes[n].met = 0;
 	next.nodes[n].up = 1;
 	if (two && dropped(TWO_WAIT_FOR_ALL))
 		next.nodes[n].joined = 1;
-	next.nodes[n].server = next.nodes[n].joined;
+	next.nodes[n].server = next.nodes[n].joined && (!node->filling || dropped(FILLING_IS_SILENT));
+	if (next.nodes[n].server)
+		next.nodes[n].filling = 0;
 	x->found(x, &(struct step){.action = ACT_START, .node = n}, &next, SAFE);
 }
 
@@ -92,7 +135,8 @@ static void meet(struct expansion *x, unsigned n)
 		return;
 	struct state next = *x->from;
 	if (!node->joined) {
-		next.nodes[n].joined = next.nodes[n].server = 1;
+		next.nodes[n].joined = 1;
+		next.nodes[n].server = !node->filling;
 		x->found(x, &(struct step){.action = ACT_JOIN, .node = n, .peer = peer}, &next, SAFE);
 		return;
 	}
@@ -112,7 +156,12 @@ void rules_rejoin(struct expansion *x)
 		abandon(x, n);
 		if (model.voters == 2 && is_voter(n))
 			meet(x, n);
-		for (unsigned p = 0; p < model.voters; p++)
+		for (unsigned p = 0; p < model.voters; p++) {
 			follow(x, n, p);
+			if (model.config->fills) {
+				wipe(x, n, p);
+				filled(x, n, p);
+			}
+		}
 	}
 }

@@ -17,6 +17,8 @@ void model_set(const struct config *config, enum guard dropped_guard)
 	model.sets = config->voters - (dropped_guard == COUNT_SERVERS_K ? k : waits);
 	if (config->voters > 2 && model.sets < model.majority)
 		model.sets = model.majority;
+	if (dropped_guard == COUNT_MAJORITY)
+		model.sets = model.majority = config->voters - waits;
 	if (dropped_guard == COUNT_ENOUGH) {
 		model.sets--;
 		model.majority--;
@@ -51,6 +53,12 @@ unsigned state_data_epoch(const struct state *s, unsigned log)
 		if (log >> i & 1 && s->entries[i].mark && s->entries[i].epoch > epoch)
 			epoch = s->entries[i].epoch;
 	return epoch;
+}
+
+unsigned state_promised(const struct state *s, unsigned n)
+{
+	unsigned promise = s->nodes[n].promise, held = state_data_epoch(s, s->nodes[n].log);
+	return held > promise && !dropped(MARK_PROMISES) ? held : promise;
 }
 
 int state_mark_of(const struct state *s, unsigned node)
@@ -146,11 +154,11 @@ static void forget_entries(struct state *s)
 	for (unsigned n = 0; n < model.nodes; n++) {
 		const struct node *node = &s->nodes[n];
 		any |= node->log | node->best;
-		all &= node->log;
+		all &= node->filling ? ~0U : node->log;
 		if (node->role == CANDIDATE)
 			all &= node->best;
 	}
-	if (dropped(RELAY_LOG_KEPT))
+	if (dropped(RELAY_LOG_KEPT) || dropped(FILLING_IS_SILENT))
 		all = 0;
 	for (unsigned i = 0; i < s->count; i++)
 		if (all >> i & 1 && s->entries[i].mark)
@@ -183,7 +191,8 @@ static uint64_t signature(const struct state *s, unsigned n)
 	uint64_t hash = mix(n < model.voters, node->promise | record_rank(node->record) << 3 | (node->record & 0x18) << 10);
 	hash = mix(hash, node->up | node->server << 1 | node->joined << 2 | node->met << 3 | node->role << 4 | node->epoch << 6 |
 			     node->wait_none << 9 | node->began << 10 | (node->source == NOBODY) << 13 |
-			     (record_primary(node->record) == n) << 14 | (node->best_node == NOBODY) << 15 | bits(node->heard) << 16);
+			     (record_primary(node->record) == n) << 14 | (node->best_node == NOBODY) << 15 | node->filling << 20 |
+			     bits(node->heard) << 16);
 	hash = mix(hash, node->log | node->best << 10);
 	hash = mix(hash, (smaller_side(s->cluster_cut) >> n & 1) | (smaller_side(s->replication_cut) >> n & 1) << 1);
 	for (unsigned i = 0; i < s->count; i++)
@@ -279,11 +288,12 @@ static unsigned head_size(void)
 
 unsigned state_size(void)
 {
-	return head_size() + ENTRIES_MAX * sizeof(struct entry);
+	return (head_size() + ENTRIES_MAX * (unsigned)sizeof(struct entry) + 7) & ~7U;
 }
 
 void state_pack(const struct state *s, uint8_t *bytes)
 {
+	memset(bytes + state_size() - 8, 0, 8);
 	memcpy(bytes, s, head_size());
 	memcpy(bytes + head_size(), s->entries, ENTRIES_MAX * sizeof(struct entry));
 }

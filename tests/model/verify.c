@@ -70,7 +70,7 @@ static enum violation primary_works(const struct state *s, unsigned p)
 	for (unsigned n = 0; n < model.voters; n++) {
 		if (n == p)
 			continue;
-		if (s->nodes[n].promise > s->nodes[p].epoch)
+		if (state_promised(s, n) > s->nodes[p].epoch)
 			higher++;
 		else
 			followers++;
@@ -87,10 +87,18 @@ static bool enough(const struct state *s, unsigned set)
 
 enum violation verify_next_election(const struct state *s, unsigned *ret_nodes)
 {
-	unsigned all = (1U << model.voters) - 1;
+	unsigned all = (1U << model.voters) - 1, whole = all;
+	for (unsigned n = 0; n < model.voters; n++)
+		if (s->nodes[n].filling)
+			whole &= ~(1U << n);
 	enum violation found = SAFE;
+	/* Too few whole copies are left: the next crash of the primary's server is the last one. */
+	if (bits(whole) < model.sets) {
+		*ret_nodes = all;
+		return STUCK;
+	}
 	for (unsigned set = all; set && found == SAFE; set--)
-		if (enough(s, set)) {
+		if ((set & ~whole) == 0 && enough(s, set)) {
 			found = elects(s, set);
 			*ret_nodes = set;
 		}
