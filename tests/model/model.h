@@ -122,7 +122,6 @@ enum action {
 
 /* Each guard of the rules that can be left out, one at a time. The table of mutations says what each means. */
 enum guard {
-	NOTHING,
 	ACK_WAITS,
 	ACK_VOTERS_ONLY,
 	REPORT_STOPS_RECEIVER,
@@ -168,6 +167,7 @@ enum guard {
 	TWO_WAIT_FOR_ALL,
 	RECORD_DURABLE,
 	RECORD_NEWEST_STAYS,
+	RECORD_NEVER_BACK,
 	SOURCE_REFUSES_AHEAD,
 	RELAY_LOG_KEPT,
 	GUARDS
@@ -215,14 +215,14 @@ struct mutation {
 /* What a run of the checker works with. */
 struct model {
 	const struct config *config;
-	enum guard dropped;
+	uint64_t dropped; /* a set of guards */
 	unsigned nodes, voters, k, waits, majority, sets;
 };
 extern struct model model;
 
 static inline bool dropped(enum guard guard)
 {
-	return model.dropped == guard;
+	return model.dropped >> guard & 1;
 }
 
 /* --- tables.c --- */
@@ -233,7 +233,7 @@ extern const unsigned model_mutation_count;
 const struct config *model_config(const char *name);
 
 /* --- state.c --- */
-void model_set(const struct config *config, enum guard dropped);
+void model_set(const struct config *config, uint64_t dropped);
 void state_first(struct state *state);
 /* Forgets what cannot matter any more and puts the nodes in an order of their own; ret_place[old index] = new index. */
 void state_normalise(struct state *state, uint8_t ret_place[static NODES_MAX]);

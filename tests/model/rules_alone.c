@@ -7,7 +7,9 @@ static void record_going_alone(struct expansion *x, unsigned p)
 {
 	const struct node *node = &x->from->nodes[p];
 	bool of_epoch = record_epoch(node->record) == node->epoch;
-	if (!model.config->adaptive || node->role != PRIMARY || node->wait_none || record_epoch(node->record) > node->epoch)
+	if (!model.config->adaptive || node->role != PRIMARY || node->wait_none)
+		return;
+	if (record_epoch(node->record) > node->epoch && !dropped(RECORD_NEVER_BACK))
 		return;
 	if (of_epoch && (record_alone(node->record) || record_version(node->record) >= model.config->versions))
 		return;

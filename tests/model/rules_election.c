@@ -107,7 +107,9 @@ static bool counted(const struct state *s, unsigned c)
 static bool elected(const struct state *s, unsigned c)
 {
 	const struct node *candidate = &s->nodes[c];
-	if (candidate->promise != candidate->epoch || record_epoch(candidate->record) >= candidate->epoch)
+	if (candidate->promise != candidate->epoch)
+		return false;
+	if (record_epoch(candidate->record) >= candidate->epoch && !dropped(RECORD_NEVER_BACK))
 		return false;
 	if (candidate->best_node == NOBODY || !counted(s, c))
 		return false;
@@ -182,7 +184,9 @@ static void open_for_all(struct expansion *x, unsigned c)
 	unsigned version = record_epoch(node->record) == node->epoch ? record_version(node->record) + 1 : 1;
 	int mark = state_mark_of(x->from, c);
 	bool proved = mark < 0 || bits(x->from->entries[mark].acks) >= model.waits;
-	if (node->promise != node->epoch || record_epoch(node->record) > node->epoch || version > model.config->versions)
+	if (node->promise != node->epoch || version > model.config->versions)
+		return;
+	if (record_epoch(node->record) > node->epoch && !dropped(RECORD_NEVER_BACK))
 		return;
 	if (!proved && record_alone(node->record) && !dropped(MARK_BEFORE_MAJORITY))
 		return;

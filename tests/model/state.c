@@ -4,22 +4,22 @@
 
 struct model model;
 
-void model_set(const struct config *config, enum guard dropped_guard)
+void model_set(const struct config *config, uint64_t guards)
 {
 	unsigned k = config->voters / 2, waits = k;
 	if (config->server_waits && config->server_waits < waits)
 		waits = config->server_waits;
-	model = (struct model){
-	    .config = config, .dropped = dropped_guard, .nodes = config->voters + config->others, .voters = config->voters, .k = k};
-	model.waits = dropped_guard == ACK_WAITS ? waits - 1 : waits;
+	model =
+	    (struct model){.config = config, .dropped = guards, .nodes = config->voters + config->others, .voters = config->voters, .k = k};
+	model.waits = dropped(ACK_WAITS) ? waits - 1 : waits;
 	model.majority = config->voters / 2 + 1;
 	/* Rule 3 counts with what the server really waits for; N - k alone would not let two elections of an even N meet. */
-	model.sets = config->voters - (dropped_guard == COUNT_SERVERS_K ? k : waits);
+	model.sets = config->voters - (dropped(COUNT_SERVERS_K) ? k : waits);
 	if (config->voters > 2 && model.sets < model.majority)
 		model.sets = model.majority;
-	if (dropped_guard == COUNT_MAJORITY)
+	if (dropped(COUNT_MAJORITY))
 		model.sets = model.majority = config->voters - waits;
-	if (dropped_guard == COUNT_ENOUGH) {
+	if (dropped(COUNT_ENOUGH)) {
 		model.sets--;
 		model.majority--;
 	}

@@ -41,6 +41,7 @@ const struct config model_configs[] = {
 	{ "s3-fills-more", SEARCHED, .voters = 3, .writes = 1, .promotions = 3, .versions = 1, .fills = true },
 	{ "s3-alone", SEARCHED, .voters = 3, .writes = 1, .faults = 1, .versions = 3, .kinds = FAULT_ALL, .adaptive = true },
 	{ "s3-both", SEARCHED, .voters = 3, .writes = 1, .faults = 1, .promotions = 1, .versions = 3, .kinds = FAULT_ALL, .adaptive = true },
+	{ "s3-again", SEARCHED, .voters = 3, .writes = 1, .promotions = 2, .versions = 2, .adaptive = true },
 	{ "s3-and-one", SEARCHED, .voters = 3, .others = 1, .writes = 1, .faults = 1, .promotions = 1, .versions = 1, .kinds = FAULT_ALL },
 	{ "s3-alone-soon", SEARCHED, .voters = 3, .writes = 1, .faults = 1, .promotions = 1, .versions = 2, .kinds = FAULT_ALL, .adaptive = true },
 	{ "s2-soon", SEARCHED, .voters = 2, .writes = 1, .faults = 2, .promotions = 2, .versions = 2, .kinds = FAULT_ALL, .fencing = true, .adaptive = true },
@@ -97,6 +98,7 @@ const struct mutation model_mutations[] = {
 	{ TWO_WAIT_FOR_ALL, "two-wait-for-all", "12", "", "without Corosync's wait_for_all", { "s2-soon" }, SAFE },
 	{ RECORD_DURABLE, "record-durable", "8", "", "the record does not survive a crash", { "s3-alone" }, LOST },
 	{ RECORD_NEWEST_STAYS, "record-newest-stays", "8", "12", "the record of the CIB replaces a newer one", { "s3-alone" }, LOST },
+	{ RECORD_NEVER_BACK, "record-never-back", "8, 11", "", "a late candidate or primary replaces a record of a higher epoch by its own", { "s3-both", "s3-again" }, LOST },
 	{ SOURCE_REFUSES_AHEAD, "source-refuses-ahead", "10", "", "five voters: a source serves replicas that hold what it lacks, as MySQL does", { "s5" }, DIVERGED },
 	{ RELAY_LOG_KEPT, "relay-log-kept", "10", "", "a restarted replica has lost what it had acknowledged last", { "s3" }, LOST },
 };
