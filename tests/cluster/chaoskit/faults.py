@@ -36,31 +36,28 @@ class Scene:
 
 
 def server_kill(scene, action):
-    """A server that is only starting is waited for: the second of two faults finds it in its recovery."""
-    await_server(scene.node(action))
-    scene.lab.fault("kill-mysqld", scene.node(action))
+    signal_server(scene.node(action), signal.SIGKILL)
 
 
 def server_shutdown(scene, action):
-    await_server(scene.node(action))
-    scene.lab.fault("shutdown-mysqld", scene.node(action))
+    signal_server(scene.node(action), signal.SIGTERM)
 
 
 def server_stop(scene, action):
     """The same process goes on after the hold, unless the cluster has killed it."""
-    stopped = await_server(scene.node(action))
-    scene.lab.fault("stop-mysqld", scene.node(action))
+    stopped = signal_server(scene.node(action), signal.SIGSTOP)
     time.sleep(action.hold)
     process.send(stopped, signal.SIGCONT)
 
 
-def await_server(node, timeout=15.0):
+def signal_server(node, number, timeout=15.0):
+    """A server that is only starting is waited for: the second of two faults finds it in its recovery."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        who = node.mysqld()
-        if who:
-            return who
-        time.sleep(0.02)
+        for who in node.processes("mysqld", "mariadbd"):
+            if "--pid-file=" in read_text(f"/proc/{who[0]}/cmdline", "") and process.send(who, number):     # no --version
+                return who
+        time.sleep(0.05)
     raise Missed(f"no server on {node.name} in {timeout:.0f} s")
 
 
@@ -271,8 +268,7 @@ def by_nothing(scene, node):
 
 
 def by_server_kill(scene, node):
-    await_server(node)
-    scene.lab.fault("kill-mysqld", node)
+    signal_server(node, signal.SIGKILL)
     return lambda: None
 
 
