@@ -11,6 +11,7 @@
 enum durability {
 	DURABILITY_UNKNOWN = 0,
 	DURABILITY_MAJORITY, /* a commit is acknowledged when a majority of the voters have it; it waits while they have not */
+	DURABILITY_ADAPTIVE, /* the same, but a primary that has lost its replicas goes on alone, once a majority has stored that */
 	DURABILITY_ASYNC,    /* nothing is promised */
 };
 
@@ -58,6 +59,7 @@ struct config {
 	char *replication_address; /* NULL: the node's name */
 	char *credentials;	   /* NULL: unix socket authentication, no replication account */
 	enum durability durability;
+	bool power_safe;
 	struct sysvars promoted_sysvars;
 	struct sysvars unpromoted_sysvars;
 	char *additional_parameters; /* NULL: none */
@@ -116,9 +118,10 @@ struct credentials {
 int credentials_parse(const char *path, const char *text, struct credentials *ret, struct error *err);
 void credentials_clear(struct credentials *credentials);
 
-/* k: how many other voters must have a commit before it is acknowledged; how many sets a promotion needs (N - k). PROTOCOL.md, rule 1. */
-uint64_t config_acknowledgers(const struct config *config, bool only_one);
-uint64_t config_reports_needed(const struct config *config, bool only_one);
+/* k: how many other voters must have a commit before it is acknowledged; how many sets a promotion needs. PROTOCOL.md, rules 1 and 3.
+ * only_one: the server never waits for more than one (MariaDB). */
+uint64_t config_acknowledgers(const struct config *config, uint64_t voters, bool only_one);
+uint64_t config_reports_needed(const struct config *config, uint64_t voters, bool only_one);
 
 const char *durability_name(enum durability durability);
 

@@ -35,12 +35,16 @@ enum step {
 	STEP_FORGET_ROLE, /* the local file says replica */
 	STEP_SYSVARS_PRIMARY,
 	STEP_SYSVARS_REPLICA,
-	STEP_BOOTSTRAP,	  /* create the accounts in the very first promotion */
-	STEP_OPEN_WRITES, /* destructive: from now on clients may write here, in epoch verdict.number */
+	STEP_BOOTSTRAP,	      /* create the accounts in the very first promotion */
+	STEP_MARK,	      /* the first transaction of epoch verdict.number, written while clients may not write yet */
+	STEP_OPEN_WRITES,     /* destructive: from now on clients may write here, in epoch verdict.number */
+	STEP_RELEASE_COMMITS, /* destructive: from now on commits are acknowledged that only this node has */
 	/* what others see */
 	STEP_PROMISE, /* raise the promise to verdict.number, durably */
 	STEP_REPORT,  /* publish the report of the round */
 	STEP_PUBLISH, /* publish role and address */
+	STEP_RECORD,  /* store verdict.record durably, and publish it */
+	STEP_SYNCED,  /* raise the promise to verdict.number, the other node's; publish that its record is stored here */
 	STEP_COUNT
 };
 
@@ -53,6 +57,8 @@ enum look {
 	LOOK_QUORUM = 1 << 4,
 	LOOK_SESSIONS = 1 << 5,
 	LOOK_USER_DATA = 1 << 6,
+	LOOK_MARK = 1 << 7,  /* the highest mark in the data */
+	LOOK_CLEAN = 1 << 8, /* which of the nodes that are gone were fenced or have left properly */
 };
 
 struct verdict {
@@ -61,6 +67,7 @@ struct verdict {
 	unsigned int look;  /* STEP_LOOK: these in addition */
 	uint64_t number;
 	char target[256]; /* a node */
+	struct record record;
 	char reason[512]; /* for the log, the exit reason, crm_mon; "" when all is well */
 };
 
@@ -87,6 +94,30 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 /* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
 const struct peer_facts *facts_primary(const struct facts *facts);
 
+/* The newest record that anybody has stored; epoch 0: none. */
+const struct record *facts_record(const struct facts *facts);
+uint64_t facts_voters(const struct config *config, const struct facts *facts);
+/* N of a record that follows an acknowledged mark. */
+uint64_t facts_voters_marked(const struct config *config, const struct facts *facts);
+uint64_t facts_acknowledgers(const struct config *config, const struct facts *facts);
+uint64_t facts_reports_needed(const struct config *config, const struct facts *facts);
+/* Rule 5: the record that keeps this node from being promoted, or NULL. */
+const struct record *facts_bound(const struct config *config, const struct facts *facts);
+/* Rule 8: a majority of the voters has stored this node's record and promised nothing higher. */
+bool facts_confirmed(const struct config *config, const struct facts *facts);
+bool facts_clean_known(const struct facts *facts);
+/* Rule 11: the node that has promised, recorded or opened a later epoch than this primary's, or NULL. */
+const struct peer_facts *facts_superseding(const struct facts *facts);
+/* Every action, before its own decision: keep the newest record. STEP_NONE: nothing to do. */
+struct verdict decide_keep(const struct config *config, const struct facts *facts);
+
+#define STATE_ALONE "primary, alone"
+/* What crm_mon shows of a node, from a recurring monitor's verdict: only what lasts; "": nothing worth a word. */
+const char *state_word(const struct facts *facts, const struct verdict *verdict);
+
+/* A node that has just lost its instance: waits, within bounds, while the primary lacks acknowledgers and its record may change. */
+struct verdict decide_linger(const struct config *config, const struct facts *facts);
+
 const char *step_name(enum step step);
 bool step_is_destructive(enum step step);
 
@@ -94,10 +125,12 @@ bool step_is_destructive(enum step step);
 struct verdict verdict_done(enum ocf_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct verdict verdict_step(enum step step, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct verdict verdict_look(unsigned int look);
+struct verdict verdict_record(const struct record *record, const char *reason);
 struct verdict verdict_target(enum step step, const char *target, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* PROTOCOL.md, rule 4: STEP_NONE when this node holds all that was reported in its round; else how it gets there, or why it cannot. */
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
-bool facts_lone(const struct config *config);		    /* one instance only: no cluster to ask */
+#define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
+bool facts_lone(const struct config *config); /* one instance only: no cluster to ask */
 
 #endif

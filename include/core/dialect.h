@@ -53,8 +53,12 @@ enum statement {
 	STATEMENT_CLONE_STATUS,	    /* one row: state, error_no, error_message */
 	STATEMENT_CLONE_PROGRESS,   /* one row: percent */
 	STATEMENT_PASSWORD_HASH,    /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
-	STATEMENT_TURN_AWAY, /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
-	STATEMENT_BINLOGS,   /* rows: Log_name */
+	STATEMENT_TURN_AWAY,  /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
+	STATEMENT_BINLOGS,    /* rows: Log_name */
+	STATEMENT_DATA_EPOCH, /* one row: epoch, NULL without marks; refused when the table is not there yet */
+	STATEMENT_MARK,	      /* {epoch} {node} {reason} */
+	STATEMENT_MARK_SCHEMA,
+	STATEMENT_MARK_TABLE,
 	STATEMENT_COUNT
 };
 

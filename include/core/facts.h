@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "core/gtid.h"
+#include "core/record.h"
 
 enum tri {
 	TRI_UNKNOWN = 0,
@@ -42,9 +43,10 @@ enum role {
 /* What this server answers. */
 struct server_facts {
 	enum server_state state;
-	enum tri writable; /* clients may write */
-	uint64_t server_id;	   /* of a server that is to be launched: the one that it will get */
-	char *uuid; /* MySQL's server_uuid; MariaDB's server_id as text */
+	enum tri writable;	 /* clients may write */
+	enum tri agent_writable; /* MySQL: the agent may, super_read_only is off */
+	uint64_t server_id;	 /* of a server that is to be launched: the one that it will get */
+	char *uuid;		 /* MySQL's server_uuid; MariaDB's server_id as text */
 	struct gtid_set *executed;
 	struct gtid_set *received; /* NULL: unknown, or it never had a source: see has_source */
 	enum tri has_source;	   /* a source is configured, whether connected or not */
@@ -60,6 +62,8 @@ struct server_facts {
 	uint64_t clients;		/* connected semi-sync replicas */
 	uint64_t waiting;		/* commits that wait for an acknowledgement now */
 	enum tri waiting_known;
+	uint64_t data_epoch; /* the highest mark in what it has executed; 0: none, or not known */
+	enum tri data_epoch_known;
 	enum tri user_data; /* a schema that is not the server's own */
 	enum tri accounts;  /* the configured accounts exist */
 	uint64_t sessions;  /* of clients */
@@ -75,13 +79,16 @@ struct peer_facts {
 	char *address;
 	uint64_t port;
 	uint64_t server_id;
-	enum tri data; /* its server has transactions or schemas of its own */
+	enum tri data;	      /* its server has transactions or schemas of its own */
+	struct record record; /* the newest that it has stored */
+	enum tri clean;	      /* no member of the cluster, and fenced or properly left: runs nothing */
 	/* its report in the present round, see PROTOCOL.md rule 2 */
-	uint64_t report_epoch; /* 0: none */
+	uint64_t report_epoch; /* its promise for the candidate; 0: none */
 	char *report_candidate;
-	struct gtid_set *held;	  /* received and executed */
+	struct gtid_set *held;	  /* received and executed; NULL: it has only promised */
 	struct gtid_set *applied; /* executed */
-	enum tri attached;	  /* follows the candidate */
+	uint64_t data_epoch;	  /* as above, of applied */
+	enum tri data_epoch_known;
 	/* asked over SQL: the primary only */
 	enum tri asked; /* YES: the three below are true now; NO: it did not answer */
 	struct gtid_set *position;
@@ -96,9 +103,11 @@ struct facts {
 	enum role local_role;	/* PRIMARY: it was opened for writes and never properly closed */
 	uint64_t promised;	/* highest epoch this node has promised */
 	uint64_t primary_epoch; /* the epoch in which it was opened */
+	struct record record;	/* the newest that this node has stored */
 	/* the host */
 	enum tri datadir_empty;
-	enum tri worker; /* a detached worker of ours is alive */
+	enum tri filling; /* a copy into its data directory was begun and has not ended; what cannot be told is YES here */
+	enum tri worker;  /* a detached worker of ours is alive */
 	enum tri shutdown_sent;
 	enum tri deadline_near;	      /* this action must come to an end */
 	enum tri moment_over;	      /* whoever takes part in this round at the same time would have been seen by now */
@@ -113,7 +122,9 @@ struct facts {
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
 	/* the cluster */
+	enum tri marked; /* this action has written a mark: YES, it was acknowledged; NO, not in time */
 	enum tri quorum;
+	enum tri synced;      /* two nodes: this one has stored its peer's record since it joined the cluster */
 	enum tri peers_known; /* the others' attributes were read */
 	struct peer_facts *peers;
 	size_t peer_count;

@@ -34,8 +34,8 @@ struct attr_values {
 
 struct cluster_node {
 	char *name;
-	uint32_t id;
 	bool member; /* part of the cluster's membership now */
+	bool clean;  /* no member, and fenced since, or it left by itself: runs nothing */
 };
 struct cluster_nodes {
 	struct cluster_node *items;
@@ -60,10 +60,12 @@ int cluster_score_set(const char *resource, const char *score, uint64_t deadline
 int cluster_score_get(const char *resource, char **ret_score, uint64_t deadline_ms, struct error *err); /* *ret_score NULL: no score */
 /* Corosync itself is asked. Never fails: what cannot be known is QUORUM_UNKNOWN. */
 enum quorum cluster_quorum(uint64_t deadline_ms);
-/* All configured nodes with their membership, from Pacemaker. */
+/* All nodes that Pacemaker has ever seen, with what the CIB says of them now. */
 int cluster_nodes_query(struct cluster_nodes *ret_nodes, uint64_t deadline_ms, struct error *err);
-/* The local node's name, asked from the cluster. *ret_name is the caller's to free. */
-int cluster_local_name(char **ret_name, uint64_t deadline_ms, struct error *err);
+/* A cluster property, in a set of its own and of the same name; `cibadmin --query --scope crm_config` shows it. Written only when it changes: every
+ * write makes the scheduler calculate anew. The CIB that wins when partitions merge may be the older one: it carries, it proves nothing. */
+int cluster_property_get(const char *name, char **ret_value, uint64_t deadline_ms, struct error *err);
+int cluster_property_set(const char *name, const char *value, uint64_t deadline_ms, struct error *err);
 
 const char *attr_values_get(const struct attr_values *values, const char *node); /* NULL: the node has none */
 void attr_values_clear(struct attr_values *values);

@@ -12,7 +12,7 @@
 /* The one symbol that the module exports: a const struct cluster_module. */
 #define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
 /* Raised with every change of the struct or of what a call means. */
-#define CLUSTER_MODULE_VERSION 1
+#define CLUSTER_MODULE_VERSION 2
 
 /* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
  * set are the same. */
@@ -25,7 +25,9 @@ struct cluster_module {
 	/* Returns when the request was accepted, which is earlier than its effect can be seen. */
 	int (*attr_update)(const char *name, const char *value, enum attr_kind kind, struct error *err);
 	int (*nodes_query)(struct cluster_nodes *ret_nodes, struct error *err);
-	int (*local_name)(char **ret_name, struct error *err);
+	/* A cluster property in a set of the same name; *ret_value NULL: none. */
+	int (*property_get)(const char *name, char **ret_value, struct error *err);
+	int (*property_put)(const char *name, const char *value, struct error *err);
 	enum quorum (*quorum)(void);
 	void (*close)(void);
 };

@@ -55,6 +55,7 @@ struct proc_helper {
 	 * ("--defaults-extra-file=@SECRET@" becomes "--defaults-extra-file=/proc/self/fd/N"): nothing in argv, environment or on disk. NULL: none. */
 	const char *secret;
 };
+/* One that was killed by a signal has said nothing: that is an error, whatever it is asked about. */
 int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_status, char **ret_stdout, char **ret_stderr,
 	      struct error *err);
 /* from | to, both bounded helpers. Success only when both exit 0 (the sentence says which did not, with the last line of its stderr). */

@@ -16,8 +16,10 @@ struct context {
 	struct credentials credentials;
 	const struct dialect *dialect; /* NULL until the server's version is known */
 	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
-	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file;
+	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file, *word_file,
+	    *property_file, *said_file;
 	char *state_dir, *local_file, *worker_log;
+	char *filling_marker; /* in the data directory: a copy is being loaded into it */
 	char *init_marker;    /* in the data directory: it is being initialised */
 	uint64_t deadline_ms; /* the action must have ended */
 	uint64_t moment_ms;   /* who takes part in a round at the same time has shown itself by then */
@@ -29,6 +31,7 @@ struct context {
 	struct proc server;
 	uint64_t server_id; /* that a launch will give; 0: not known yet */
 	/* what this action has done */
+	enum tri marked; /* see struct facts */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now;
 	unsigned int close_failures;
 	unsigned int sessions_cut;
@@ -65,6 +68,7 @@ struct local_state {
 	uint64_t promised;
 	uint64_t primary_epoch;
 	enum role role;
+	struct record record; /* the newest seen */
 };
 int local_read(const struct context *ctx, struct local_state *ret, struct error *err);
 int local_write(const struct context *ctx, const struct local_state *state, struct error *err);

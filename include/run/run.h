@@ -20,11 +20,16 @@ char *report_text(const struct context *ctx, const struct facts *facts, const ch
 void publish_joined(struct context *ctx, uint64_t epoch);
 void publish_report(struct context *ctx, const struct facts *facts, const char *candidate, struct error *err);
 int publish_state(struct context *ctx, const struct facts *facts, struct error *err);
+int publish_synced(struct context *ctx, struct error *err);
 enum tri published_state(const struct context *ctx, const struct facts *facts);
 void publish_score(struct context *ctx, const struct facts *facts);
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
-void publish_nothing(struct context *ctx);  /* at stop: score and attributes go */
+void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);
+void publish_property(struct context *ctx, const struct facts *facts); /* the record, in the CIB */
+int property_keep(struct context *ctx, struct error *err);	       /* and from there, when this node has none */
+void publish_word(struct context *ctx, const char *word);	       /* "": none */
+void clean_observe(struct context *ctx, struct facts *facts);
 void primary_observe(struct context *ctx, struct facts *facts);
 
 /* The detached worker: brings the server back and fills it, then ends. Its data is the context. */

@@ -87,13 +87,22 @@ const struct param param_table[] = {
 		 "needed as soon as there is more than one node. At first start the accounts are created."},
     {.name = "durability",
      .type = PARAM_CHOICE,
-     .fallback = "majority",
-     .choices = "majority async",
+     .fallback = "adaptive",
+     .choices = "majority adaptive async",
      .offset = FIELD(durability),
      .shortdesc = "What an acknowledged commit survives",
      .longdesc =
-	 "majority: a commit is acknowledged when the primary and half of the other nodes have it; it survives whatever leaves a quorum of "
-	 "nodes, and waits while too few replicas answer. async: nothing is promised, a failover may lose the last commits."},
+	 "majority: a commit is acknowledged when a majority of the nodes has it; it survives whatever leaves a quorum of nodes, and waits "
+	 "while too few replicas answer. adaptive: the same, but a primary with quorum that has lost its replicas goes on alone, after a "
+	 "majority of the nodes has stored that; until they are back no other node is promoted, and losing its disk loses what it took "
+	 "alone. async: nothing is promised, a failover may lose the last commits."},
+    {.name = "power_safe",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .offset = FIELD(power_safe),
+     .shortdesc = "Acknowledged commits survive a power cut of all nodes",
+     .longdesc = "A replica writes what it acknowledges to its disk first (sync_relay_log=1), so that acknowledged commits survive a power "
+		 "cut of all nodes of which a minority never returns. It makes commits slower."},
     {.name = "promoted_sysvars",
      .type = PARAM_SYSVARS,
      .fallback = "",
@@ -162,6 +171,8 @@ const char *durability_name(enum durability durability)
 	switch (durability) {
 	case DURABILITY_MAJORITY:
 		return "majority";
+	case DURABILITY_ADAPTIVE:
+		return "adaptive";
 	case DURABILITY_ASYNC:
 		return "async";
 	case DURABILITY_UNKNOWN:
@@ -393,20 +404,20 @@ void config_clear(struct config *config)
 	instance_clear(&config->instance);
 }
 
-uint64_t config_acknowledgers(const struct config *config, bool only_one)
+uint64_t config_acknowledgers(const struct config *config, uint64_t voters, bool only_one)
 {
-	if (config->durability != DURABILITY_MAJORITY)
+	if (config->durability == DURABILITY_ASYNC || config->durability == DURABILITY_UNKNOWN)
 		return 0;
-	uint64_t k = config->instance.clone_max / 2;
+	uint64_t k = voters / 2;
 	return only_one && k > 1 ? 1 : k;
 }
 
-uint64_t config_reports_needed(const struct config *config, bool only_one)
+uint64_t config_reports_needed(const struct config *config, uint64_t voters, bool only_one)
 {
-	uint64_t n = config->instance.clone_max, k = config_acknowledgers(config, only_one), majority = n / 2 + 1;
+	uint64_t k = config_acknowledgers(config, voters, only_one), majority = voters / 2 + 1;
 	/* Two voters: one set suffices, fencing stands for the other. Else two elections must always have a voter in common, and every
 	 * acknowledged transaction must be in one of the sets. */
-	if (n == 2)
+	if (voters == 2)
 		return 1;
-	return config->durability == DURABILITY_MAJORITY && n - k > majority ? n - k : majority;
+	return k > 0 && voters - k > majority ? voters - k : majority;
 }

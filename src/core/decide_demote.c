@@ -33,6 +33,8 @@ static struct verdict decide_demote_open(const struct facts *facts)
 static struct verdict decide_demote_closed(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
+	if (server->agent_writable == TRI_YES)
+		return decide_demote_open(facts);
 	if (server->sessions_known != TRI_YES)
 		return verdict_look(LOOK_SESSIONS);
 	/* The semi-sync state is not known: neither is that nobody waits. */

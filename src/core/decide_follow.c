@@ -22,10 +22,13 @@ static bool missing_is_all_of(const char *missing, const char *uuid)
 	return true;
 }
 
-static bool follows(const struct server_facts *server, const struct peer_facts *primary)
+/* Since this epoch began: what it holds was compared with what the primary holds, when it promised it. */
+static bool follows(const struct facts *facts, const struct peer_facts *primary)
 {
-	return server->has_source == TRI_YES && str_equal(server->source_host, primary->address) && server->source_port == primary->port &&
-	       (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) && server->applier == THREAD_RUNNING;
+	const struct server_facts *server = &facts->server;
+	return facts->promised == primary->epoch && server->has_source == TRI_YES && str_equal(server->source_host, primary->address) &&
+	       server->source_port == primary->port && (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) &&
+	       server->applier == THREAD_RUNNING;
 }
 
 /* The one place that gives a data directory away: only while nobody else works on it. */
@@ -38,11 +41,31 @@ static struct verdict provision(const struct facts *facts, const struct peer_fac
 	return verdict_target(STEP_PROVISION, primary->name, "%s", why);
 }
 
+/* The primary's mark was acknowledged, and enough nodes are whole that an election is possible without this one; or only the primary could be
+ * elected anyway. */
+static bool others_have_all(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
+{
+	uint64_t whole = 0;
+	if (primary->record.epoch != primary->epoch)
+		return false;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		whole += peer->role == ROLE_PRIMARY || (peer->role == ROLE_REPLICA && peer->data == TRI_YES);
+	}
+	return primary->record.mode == RECORD_ALONE ||
+	       (primary->record.mode == RECORD_MAJORITY && whole >= facts_reports_needed(config, facts));
+}
+
 static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
 				      const char *missing)
 {
 	if (facts->diverged_twice != TRI_YES)
 		return verdict_step(STEP_WAIT, "has %.120s which %s does not show; looking again", missing, primary->name);
+	/* What this node holds may be the second copy of something, as long as too few others have everything. */
+	if (!others_have_all(config, facts, primary))
+		return verdict_done(OCF_DEGRADED,
+				    "diverged: has %.120s which the primary %s lacks; it is kept until others have what %s has", missing,
+				    primary->name, primary->name);
 	if (config->provision == PROVISION_AUTO) {
 		_cleanup_free_ char *why =
 		    str_printf("diverged: has %.160s which the primary %s lacks; it is filled again from there", missing, primary->name);
@@ -117,7 +140,11 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	struct verdict same = decide_server_id(facts);
 	if (same.step != STEP_NONE)
 		return same;
-	if (follows(server, primary))
+	if (facts->filling == TRI_YES) {
+		_cleanup_free_ char *why = str_printf("half a copy: it is filled again from the primary %s", primary->name);
+		return provision(facts, primary, why);
+	}
+	if (follows(facts, primary))
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	if (!held)

@@ -2,6 +2,8 @@
  * a replica follows the primary) and changes no role. */
 #include "core/decide.h"
 
+#include <stdio.h>
+
 #include "base/str.h"
 
 static bool is_primary(const struct facts *facts)
@@ -13,6 +15,9 @@ static struct verdict decide_monitor_dead(const struct config *config, const str
 {
 	if (facts->worker == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "the server is being brought back");
+	/* Also a node whose server does not run keeps the newest record: a primary may be waiting for it. */
+	if (config->instance.interval_ms && config->instance.clustered && facts->peers_known != TRI_YES && facts->patience_over != TRI_YES)
+		return verdict_look(LOOK_PEERS);
 	if (config->instance.interval_ms && is_primary(facts))
 		return verdict_done(OCF_FAILED_PROMOTED, "the server is gone: its process has ended; see %s", config->log);
 	if (config->instance.interval_ms)
@@ -20,39 +25,136 @@ static struct verdict decide_monitor_dead(const struct config *config, const str
 	return verdict_done(OCF_NOT_RUNNING, "%s", "");
 }
 
-static struct verdict decide_monitor_primary(const struct config *config, const struct facts *facts, bool only_one)
+static struct record record_next(const struct config *config, const struct facts *facts, enum record_mode mode)
+{
+	struct record record = {.epoch = facts->primary_epoch, .version = 1, .mode = mode, .voters = facts_voters(config, facts)};
+	if (facts->record.epoch == record.epoch)
+		record.version = facts->record.version + 1;
+	snprintf(record.primary, sizeof(record.primary), "%s", config->instance.node ? config->instance.node : "localhost");
+	return record;
+}
+
+/* Rule 9, and 13: the replicas are connected, and commits wait for them. Once one of ours was acknowledged they hold everything, and only
+ * then the record may say so. */
+static struct verdict decide_back(const struct config *config, const struct facts *facts)
+{
+	struct verdict v = verdict_step(STEP_MARK, "enough replicas are back");
+	struct record record = record_next(config, facts, RECORD_MAJORITY);
+	v.number = facts->primary_epoch;
+	if (facts->marked == TRI_NO)
+		return verdict_done(OCF_DEGRADED_PROMOTED,
+				    "the replicas are connected, and have yet to receive what was written without them");
+	if (facts->marked == TRI_UNKNOWN)
+		return v;
+	record.voters = facts_voters_marked(config, facts);
+	return verdict_record(&record, "enough replicas have everything");
+}
+
+static const char *goes_alone_not(const struct config *config, const struct facts *facts)
+{
+	if (config->durability != DURABILITY_ADAPTIVE)
+		return "with durability=majority they wait until replicas are back";
+	if (!facts->primary_epoch)
+		return "it was promoted as the only instance and must be promoted anew";
+	if (facts->quorum == TRI_UNKNOWN)
+		return "whether this node has quorum is not known";
+	if (facts->quorum != TRI_YES)
+		return "Corosync says that this node has no quorum";
+	return "too few nodes have stored that it may go on alone";
+}
+
+/* Rule 8. Commits wait, for replicas are missing: the record first, then its confirmation by a majority of the nodes, and only then they
+ * are released. */
+static struct verdict decide_alone(const struct config *config, const struct facts *facts, uint64_t k)
 {
 	const struct server_facts *server = &facts->server;
-	uint64_t k = config_acknowledgers(config, only_one);
-	struct verdict v;
+	bool recorded = facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->primary_epoch &&
+			str_equal(facts->record.primary, config->instance.node);
+	struct verdict waits =
+	    verdict_done(OCF_DEGRADED_PROMOTED, "commits wait: %llu of %llu replicas that must acknowledge are connected; %s",
+			 (unsigned long long)server->clients, (unsigned long long)k, goes_alone_not(config, facts));
+	if (config->durability != DURABILITY_ADAPTIVE || !config->instance.clustered || facts->quorum == TRI_NO || !facts->primary_epoch)
+		return waits;
+	if (facts->quorum == TRI_UNKNOWN)
+		return facts->patience_over == TRI_YES ? waits : verdict_look(LOOK_QUORUM);
+	/* A replica that has just been restarted is back in a moment. */
+	if (facts->moment_over != TRI_YES)
+		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected",
+				    (unsigned long long)server->clients, (unsigned long long)k);
+	if (!recorded) {
+		struct record record = record_next(config, facts, RECORD_ALONE);
+		return verdict_record(&record,
+				      "the replicas that must acknowledge are gone: goes on alone, as soon as a majority has stored that");
+	}
+	if (facts_voters(config, facts) == 2 && !facts_clean_known(facts) && facts->patience_over != TRI_YES)
+		return verdict_look(LOOK_CLEAN);
+	if (facts_confirmed(config, facts))
+		return verdict_step(STEP_RELEASE_COMMITS, "goes on alone: a majority of the nodes has stored that");
+	return facts->patience_over == TRI_YES ? waits : verdict_step(STEP_WAIT, "waits until a majority has stored that it goes on alone");
+}
+
+static struct verdict decide_primary_waits(const struct config *config, const struct facts *facts, uint64_t k)
+{
+	const struct server_facts *server = &facts->server;
+	bool alone = facts->record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE;
+	/* In effect: nothing waits for anybody. */
+	if (alone && server->source_on == TRI_NO && server->clients < k)
+		return verdict_done(
+		    OCF_DEGRADED_PROMOTED,
+		    "alone: commits are acknowledged that only this node has, since too few replicas are connected (%llu of %llu)",
+		    (unsigned long long)server->clients, (unsigned long long)k);
+	if (server->source_on != TRI_YES || server->wait_count != k) {
+		struct verdict v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was off or waited for %llu instead of %llu",
+						(unsigned long long)server->wait_count, (unsigned long long)k);
+		v.number = k;
+		return v;
+	}
+	if (server->clients < k)
+		return decide_alone(config, facts, k);
+	if (facts->record.epoch && (facts->record.mode != RECORD_MAJORITY || facts->record.voters != facts_voters_marked(config, facts)))
+		return decide_back(config, facts);
+	return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
+}
+
+static struct verdict decide_monitor_primary(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	uint64_t k = facts_acknowledgers(config, facts);
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_done(OCF_DEGRADED_PROMOTED, "whether clients can write is not known");
 	if (server->writable == TRI_NO)
 		return config->instance.interval_ms
 			   ? verdict_done(OCF_FAILED_PROMOTED, "the primary is read-only: somebody has set read_only")
 			   : verdict_done(OCF_SUCCESS, "%s", "");
-	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k)) {
-		v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was switched off or waits for %llu instead of %llu",
-				 (unsigned long long)server->wait_count, (unsigned long long)k);
-		v.number = k;
-		return v;
-	}
-	if (server->clients < k) {
-		if (facts->peers_known != TRI_YES)
-			return verdict_look(LOOK_PEERS);
-		const struct peer_facts *other = facts_primary(facts);
-		if (other && other->epoch > facts->primary_epoch)
-			return verdict_done(OCF_FAILED_PROMOTED, "%s was promoted meanwhile", other->name);
-		return verdict_done(OCF_DEGRADED_PROMOTED, "commits wait: %llu of %llu replicas that must acknowledge are connected",
-				    (unsigned long long)server->clients, (unsigned long long)k);
-	}
-	return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
+	if (!config->instance.clustered || facts_lone(config))
+		return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
+	const struct peer_facts *later = facts_superseding(facts);
+	const struct record *newest = facts_record(facts);
+	if (later)
+		return verdict_done(OCF_FAILED_PROMOTED, "superseded: %s takes part in a later epoch than this primary's, %llu",
+				    later->name, (unsigned long long)facts->primary_epoch);
+	if (newest->epoch > facts->primary_epoch ||
+	    (newest->epoch && newest->epoch == facts->primary_epoch && !str_equal(newest->primary, config->instance.node)))
+		return verdict_done(OCF_FAILED_PROMOTED, "superseded: the record of epoch %llu names %.256s as the primary",
+				    (unsigned long long)newest->epoch, newest->primary);
+	if (facts->promised > facts->primary_epoch)
+		return verdict_done(OCF_FAILED_PROMOTED,
+				    "superseded: this node has promised epoch %llu, which is later than this primary's, %llu",
+				    (unsigned long long)facts->promised, (unsigned long long)facts->primary_epoch);
+	if (server->waiting_known != TRI_YES)
+		return verdict_done(OCF_DEGRADED_PROMOTED, "whether commits wait for an acknowledgement is not known");
+	/* While all is well the others are looked at now and then only. */
+	if (facts->peers_known != TRI_YES && (server->clients < k || facts->published == TRI_NO || facts->record.mode == RECORD_ALONE))
+		return facts->patience_over != TRI_YES ? verdict_look(LOOK_PEERS)
+						       : verdict_done(OCF_DEGRADED_PROMOTED, "the other nodes' attributes cannot be read");
+	return k > 0 ? decide_primary_waits(config, facts, k) : verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 }
 
 static bool follows_the_primary(const struct facts *facts)
 {
 	const struct peer_facts *primary = facts_primary(facts);
-	return !primary || (str_equal(facts->server.source_host, primary->address) && facts->server.source_port == primary->port);
+	return !primary || (facts->promised == primary->epoch && str_equal(facts->server.source_host, primary->address) &&
+			    facts->server.source_port == primary->port);
 }
 
 static struct verdict decide_monitor_replica(const struct config *config, const struct facts *facts)
@@ -64,6 +166,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_done(OCF_DEGRADED, "whether clients can write is not known");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_done(OCF_ERR_GENERIC, "its role is not known: the file that says it cannot be read");
+	if (server->writable == TRI_NO && server->agent_writable == TRI_YES)
+		return verdict_step(STEP_CLOSE_WRITES, "a replica must be closed to administrators, too");
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "a replica must not be writable: somebody has switched read_only off");
 	if (facts_lone(config) || !config->instance.clustered)
@@ -75,8 +179,9 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
 	if (server->applier_error)
 		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.400s", server->applier_error);
-	/* Now and then, whether it is the primary that it receives from. */
-	if (facts->published == TRI_NO && facts->peers_known != TRI_YES)
+	/* Now and then, whether it is the primary that it receives from; and as long as its record binds it to a primary that is alone. */
+	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;
+	if ((facts->published == TRI_NO || unsettled) && facts->peers_known != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
 		return server->lagging == TRI_YES
@@ -94,10 +199,7 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 
 static struct verdict decide_monitor_up(const struct config *config, const struct facts *facts)
 {
-	return is_primary(facts)
-		   ? decide_monitor_primary(config, facts,
-					    facts->server.executed && gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB)
-		   : decide_monitor_replica(config, facts);
+	return is_primary(facts) ? decide_monitor_primary(config, facts) : decide_monitor_replica(config, facts);
 }
 
 struct verdict decide_monitor(const struct config *config, const struct facts *facts)

@@ -8,13 +8,13 @@
 #include "base/str.h"
 
 /* PROTOCOL.md, rules 3 and 4: enough sets, and all of them within what this node holds. STEP_NONE: it may be promoted. */
-static struct verdict check_reports(const struct config *config, const struct facts *facts, bool only_one)
+static struct verdict check_reports(const struct config *config, const struct facts *facts)
 {
 	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
 	if (!held)
 		return verdict_step(STEP_WAIT, "its own position is not known");
 	/* A server without any transaction may only be the first of all: everybody must have said that there is nothing else. */
-	uint64_t count = 0, needed = gtid_set_empty(held) ? config->instance.clone_max : config_reports_needed(config, only_one);
+	uint64_t count = 0, needed = gtid_set_empty(held) ? config->instance.clone_max : facts_reports_needed(config, facts);
 	struct verdict reach = decide_reach(config, facts, held, &count);
 	if (reach.step == STEP_NONE && count < needed)
 		return verdict_done(OCF_ERR_GENERIC, "only %llu of %llu nodes that must report have reported in epoch %llu",
@@ -22,7 +22,18 @@ static struct verdict check_reports(const struct config *config, const struct fa
 	return reach;
 }
 
-static struct verdict check_cluster(const struct config *config, const struct facts *facts, bool only_one)
+/* Notifications that run one after the other may choose different epochs: the later ones go on from what the earlier ones have promised, and
+ * those have gone by then. Who has reported to this candidate in a later epoch counts, once the candidate has promised it, too. */
+static struct verdict join_later_round(const struct config *config, const struct facts *facts)
+{
+	struct verdict v = verdict_target(STEP_PROMISE, config->instance.node, "%s", "");
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (str_equal(facts->peers[i].report_candidate, config->instance.node) && facts->peers[i].report_epoch > v.number)
+			v.number = facts->peers[i].report_epoch;
+	return v.number > facts->promised && facts->marked == TRI_UNKNOWN ? v : (struct verdict){0};
+}
+
+static struct verdict check_cluster(const struct config *config, const struct facts *facts)
 {
 	if (!config->instance.clustered || facts_lone(config))
 		return (struct verdict){0};
@@ -36,10 +47,24 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	if (facts->round_begun != TRI_YES || facts->promised == 0)
 		return verdict_done(OCF_ERR_GENERIC,
 				    "no election has run for this promotion: the notification before it did not reach this node");
+	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "%s", NOT_SYNCED);
+	struct verdict later = join_later_round(config, facts);
+	if (later.step != STEP_NONE)
+		return later;
 	for (size_t i = 0; i < facts->peer_count; i++)
-		if (facts->peers[i].report_epoch > facts->promised)
+		if (facts->peers[i].report_epoch > facts->promised || facts->peers[i].promised > facts->promised ||
+		    facts->peers[i].record.epoch > facts->promised || facts->peers[i].data_epoch >= facts->promised)
 			return verdict_done(OCF_ERR_GENERIC, "%s takes part in a later election", facts->peers[i].name);
-	return check_reports(config, facts, only_one);
+	if (facts->marked == TRI_UNKNOWN && facts->server.data_epoch >= facts->promised)
+		return verdict_done(OCF_ERR_GENERIC, "this node holds the mark of epoch %llu already",
+				    (unsigned long long)facts->server.data_epoch);
+	/* Nobody was opened in this epoch before: the only record of it is the one that this promotion has stored. */
+	const struct record *newest = facts_record(facts);
+	if (newest->epoch > facts->promised || (newest->epoch == facts->promised && (newest->version > 1 || facts_bound(config, facts))))
+		return verdict_done(OCF_ERR_GENERIC, "%.256s was promoted in epoch %llu already", newest->primary,
+				    (unsigned long long)newest->epoch);
+	return check_reports(config, facts);
 }
 
 /* STEP_NONE: it has quorum. */
@@ -50,6 +75,15 @@ static struct verdict check_quorum(const struct config *config, const struct fac
 	if (facts->quorum == TRI_UNKNOWN)
 		return verdict_look(LOOK_QUORUM);
 	return verdict_done(OCF_ERR_GENERIC, "Corosync says that this node has no quorum");
+}
+
+/* Those that have taken part in the round attach by themselves: it is worth waiting for them, and for nobody else. */
+static uint64_t attaching(const struct facts *facts)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		count += facts->peers[i].held && facts->peers[i].report_epoch == facts->promised;
+	return count;
 }
 
 /* Rules 4 and 6: apply everything, stand on its own, count its acknowledgers. */
@@ -86,6 +120,10 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 	}
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_PRIMARY, "%s", "");
+	/* See open(): nobody is waited for. */
+	if (facts->marked == TRI_NO && facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->promised &&
+	    config->durability == DURABILITY_ADAPTIVE)
+		return (struct verdict){0};
 	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k)) {
 		v = verdict_step(STEP_SEMISYNC_SOURCE, "%s", "");
 		v.number = k;
@@ -97,17 +135,62 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 	 * copy, and the copy the acknowledgement: so they come first, and clients after them. */
 	if (facts->opened_now == TRI_YES && facts->published != TRI_YES)
 		return verdict_step(STEP_PUBLISH, "%s", "");
+	if (facts->opened_now != TRI_YES && attaching(facts) < k)
+		return (struct verdict){0};
 	if ((facts->opened_now == TRI_YES ? facts->deadline_near : facts->patience_over) != TRI_YES)
 		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected",
 				    (unsigned long long)server->clients, (unsigned long long)k);
 	return (struct verdict){0};
 }
 
+/* Rule 7: the mark, then the record, then the clients. A mark that is not acknowledged in time holds up no promotion, but one: what was
+ * taken alone must stay bound to this node until others have it. */
+static struct verdict open(const struct config *config, const struct facts *facts, uint64_t k)
+{
+	const struct record *newest = facts_record(facts);
+	struct record record = {.epoch = facts->promised, .version = 1, .mode = RECORD_UNMARKED, .voters = facts_voters(config, facts)};
+	struct verdict v;
+	if (facts_lone(config)) { /* nobody else could ever be promoted */
+		v = verdict_step(STEP_OPEN_WRITES, "%s", "");
+		v.number = facts->promised;
+		return v;
+	}
+	if (facts->marked == TRI_UNKNOWN) {
+		v = verdict_step(STEP_MARK, "%s", "");
+		v.number = facts->promised;
+		return v;
+	}
+	snprintf(record.primary, sizeof(record.primary), "%s", config->instance.node ? config->instance.node : "localhost");
+	if (facts->marked == TRI_YES || k == 0) {
+		record.mode = RECORD_MAJORITY;
+		record.voters = facts_voters_marked(config, facts);
+	} else if (newest->mode == RECORD_ALONE && !facts_bound(config, facts)) {
+		record.mode = RECORD_ALONE;
+	}
+	if (record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE) {
+		if (record_newer(&record, &facts->record))
+			return verdict_record(&record, "goes on alone: the replicas that must acknowledge are not there");
+		if (record.voters == 2 && !facts_clean_known(facts) && !facts_confirmed(config, facts) && facts->deadline_near != TRI_YES)
+			return verdict_look(LOOK_CLEAN);
+		if (!facts_confirmed(config, facts))
+			return facts->deadline_near == TRI_YES
+				   ? verdict_done(OCF_ERR_GENERIC,
+						  "the replicas that must acknowledge are not there, and too few nodes have "
+						  "stored that this one goes on alone")
+				   : verdict_step(STEP_WAIT, "waits until a majority of the nodes has stored that it goes on alone");
+		if (facts->server.source_on != TRI_NO)
+			return verdict_step(STEP_RELEASE_COMMITS, "goes on alone");
+	}
+	v = verdict_step(STEP_OPEN_WRITES, "%s", "");
+	v.number = facts->promised;
+	v.record = record;
+	return v;
+}
+
 static struct verdict decide_promote_up(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
-	bool only_one = server->executed && gtid_set_flavour(server->executed) == GTID_FLAVOUR_MARIADB;
-	uint64_t k = config_acknowledgers(config, only_one);
+	uint64_t k = facts_acknowledgers(config, facts);
 	if (server->writable == TRI_UNKNOWN)
 		return verdict_step(STEP_WAIT, "whether clients can write is not known");
 	if (server->writable == TRI_YES) {
@@ -117,23 +200,23 @@ static struct verdict decide_promote_up(const struct config *config, const struc
 			return verdict_step(STEP_PUBLISH, "%s", "");
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	}
+	if (facts->filling == TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "the copy that it is filled with is not complete");
 	if (facts->worker != TRI_NO)
 		return verdict_done(OCF_ERR_GENERIC, "the server is being brought back");
 	if (!server->executed)
 		return verdict_step(STEP_WAIT, "its own position is not known");
 	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);
-	struct verdict v = check_cluster(config, facts, only_one);
+	if (server->data_epoch_known != TRI_YES)
+		return verdict_look(LOOK_MARK);
+	struct verdict v = check_cluster(config, facts);
 	if (v.step == STEP_NONE)
 		v = prepare(config, facts, k);
 	/* Asked last, right before the one step that matters. */
 	if (v.step == STEP_NONE)
 		v = check_quorum(config, facts);
-	if (v.step != STEP_NONE)
-		return v;
-	v = verdict_step(STEP_OPEN_WRITES, "%s", "");
-	v.number = facts->promised;
-	return v;
+	return v.step != STEP_NONE ? v : open(config, facts, k);
 }
 
 struct verdict decide_promote(const struct config *config, const struct facts *facts)

@@ -28,15 +28,51 @@ static struct verdict fetch(const struct server_facts *server, const struct peer
 	return verdict_step(STEP_WAIT, "applies what it has received, before it fetches from %s", peer->name);
 }
 
+/* Sets of which neither contains the other: the one with the lower data epoch has a tail that nobody acknowledged. Which epoch a set is of
+ * is known only when all of it is applied. STEP_NONE: this node's is the better one. */
+static struct verdict compare_epochs(const struct server_facts *server, const struct peer_facts *peer)
+{
+	_cleanup_free_ char *theirs = gtid_set_missing(peer->held, server->executed),
+			    *ours = gtid_set_missing(server->executed, peer->held);
+	if (server_drained(server) != TRI_YES || !gtid_set_contains(peer->applied, peer->held)) {
+		if (server->applier_error)
+			return verdict_done(OCF_ERR_GENERIC, "broken: replication stopped: %.300s", server->applier_error);
+		if (server_drained(server) == TRI_NO && server->applier == THREAD_STOPPED)
+			return verdict_step(STEP_START_APPLIER, "applies what it has received, to compare it with %s", peer->name);
+		return verdict_step(STEP_WAIT, "%s has %.200s which this node lacks: waits until both have applied all", peer->name,
+				    theirs ? theirs : "an unknown position");
+	}
+	bool known = server->data_epoch_known == TRI_YES && peer->data_epoch_known == TRI_YES;
+	if (known && server->data_epoch > peer->data_epoch)
+		return (struct verdict){0};
+	if (known && server->data_epoch < peer->data_epoch)
+		return verdict_done(
+		    OCF_ERR_GENERIC, "%s holds the data of epoch %llu; this node has %.200s of epoch %llu, which was never acknowledged",
+		    peer->name, (unsigned long long)peer->data_epoch, ours ? ours : "", (unsigned long long)server->data_epoch);
+	return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks, and cannot be fetched from it: they have diverged",
+			    peer->name, theirs ? theirs : "an unknown position");
+}
+
+/* The newest record among those that have reported may name another as the only one: rule 5. */
+static struct verdict check_bound(const struct config *config, const struct facts *facts)
+{
+	const struct record *bound = facts_bound(config, facts);
+	if (!bound)
+		return (struct verdict){0};
+	return verdict_done(OCF_ERR_GENERIC,
+			    "%s took writes alone in epoch %llu: only it may be promoted, until it has handed over what only it has",
+			    bound->primary, (unsigned long long)bound->epoch);
+}
+
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports)
 {
 	bool empty = gtid_set_empty(held);
-	uint64_t reports = 1;
-	for (size_t i = 0; i < facts->peer_count; i++) {
+	uint64_t all = 1, with_data = 1;
+	struct verdict verdict = empty ? (struct verdict){0} : check_bound(config, facts);
+	for (size_t i = 0; verdict.step == STEP_NONE && i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
 		if (!reported(config, facts, peer))
 			continue;
-		reports++;
 		enum gtid_relation relation = gtid_set_compare(held, peer->held);
 		/* A server without any GTID may be the first of all, but never wins over data that cannot be compared with it. */
 		if (empty && (peer->data != TRI_NO || relation != GTID_EQUAL))
@@ -45,21 +81,22 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 						? "this node has schemas but no GTID and %s may have data too: they cannot be compared"
 						: "this node is empty and %s may have data",
 					    peer->name);
+		all++;
+		with_data += !gtid_set_empty(peer->held);
 		switch (relation) {
 		case GTID_EQUAL:
 		case GTID_AHEAD:
-			continue;
+			break;
 		case GTID_BEHIND:
-			return fetch(&facts->server, peer);
+			verdict = fetch(&facts->server, peer);
+			break;
 		case GTID_DIVERGED:
 		case GTID_RELATION_UNKNOWN:
+			verdict = compare_epochs(&facts->server, peer);
 			break;
 		}
-		_cleanup_free_ char *missing = gtid_set_missing(peer->held, held);
-		return verdict_done(OCF_ERR_GENERIC,
-				    "%s has %.200s which this node lacks, and cannot be fetched from it: they have diverged", peer->name,
-				    missing ? missing : "an unknown position");
 	}
-	*ret_reports = reports;
-	return (struct verdict){0};
+	/* One whose disk was replaced no longer has what it acknowledged. It counts only where nobody is missing: then there is nothing else. */
+	*ret_reports = empty || all >= facts_voters(config, facts) ? all : with_data;
+	return verdict;
 }

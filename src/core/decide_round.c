@@ -24,7 +24,9 @@ static bool name_in_list(const char *list, const char *name)
 /* What was promised before this round. Every node sees the same, so all that begin a round choose the same next epoch. */
 static uint64_t epoch_before(const struct facts *facts)
 {
-	uint64_t highest = facts->promised;
+	uint64_t highest = facts->promised > facts->server.data_epoch ? facts->promised : facts->server.data_epoch;
+	if (facts_record(facts)->epoch > highest)
+		highest = facts_record(facts)->epoch;
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
 		if (peer->promised > highest)
@@ -122,18 +124,24 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 {
 	const struct server_facts *server = &facts->server;
 	const struct peer_facts *peer = facts_find(facts, candidate);
-	if (gtid_set_empty(held))
-		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
 	if (!peer || !reports_here(facts, peer, candidate) || !peer->applied || !gtid_set_contains(peer->applied, held)) {
 		if (facts->patience_over == TRI_YES || (facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate))))
 			return verdict_done(OCF_SUCCESS, "%s has not taken over what this node holds", candidate);
+		/* The candidate may have to know of what epoch all of it is. */
+		if (server_drained(server) == TRI_NO && server->applier == THREAD_STOPPED && !server->applier_error)
+			return verdict_step(STEP_START_APPLIER, "%s", "");
+		if (server_drained(server) == TRI_YES && facts->reported != TRI_YES &&
+		    (server->has_source == TRI_NO || server->receiver == THREAD_STOPPED))
+			return verdict_target(STEP_REPORT, candidate, "%s", "");
 		return verdict_step(STEP_WAIT, "waits until %s has everything", candidate);
 	}
+	/* Not earlier: until the candidate has reported, a late node may raise the epoch of this round, and at a first start all must. */
+	if (gtid_set_empty(held))
+		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
 	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&
 	    server->receiver != THREAD_STOPPED)
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	if (server->source_on == TRI_YES &&
-	    voters_beside(facts, candidate) >= config_acknowledgers(config, gtid_set_flavour(held) == GTID_FLAVOUR_MARIADB))
+	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= facts_acknowledgers(config, facts))
 		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
 	if (server_drained(server) == TRI_YES)
 		return verdict_target(STEP_FOLLOW, candidate, "%s", "");
@@ -151,6 +159,8 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (facts->worker != TRI_NO || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
 		return verdict_done(OCF_SUCCESS, "has no report: its server is not up");
+	if (facts->filling == TRI_YES)
+		return verdict_done(OCF_SUCCESS, "has no report: the copy that it is filled with is not complete");
 	if (facts->deadline_near == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "the election of %s takes too long", candidate);
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
@@ -166,6 +176,12 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	/* What it publishes says whether there is anything in it. */
 	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);
+	/* A node whose own files were lost has promised nothing, but its data say how far the epochs have come. */
+	if (server->data_epoch_known != TRI_YES)
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: its marks cannot be read")
+						       : verdict_look(LOOK_MARK);
+	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
+		return verdict_done(OCF_SUCCESS, "has no report: %s", NOT_SYNCED);
 	/* So that the others can tell a report of this round from an older one. */
 	if (facts->round_begun != TRI_YES && facts->published == TRI_NO)
 		return verdict_step(STEP_PUBLISH, "%s", "");

@@ -12,14 +12,26 @@ static enum score none(char reason[static 256], const char *why)
 /* Nobody is the primary: is there a point in promoting this one? */
 static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {
-	bool empty = gtid_set_empty(facts->server.executed), only_one = gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB;
-	uint64_t known = 1, with_data = 0;
+	bool empty = gtid_set_empty(facts->server.executed);
+	const struct record *bound = facts_bound(config, facts);
+	uint64_t known = 1, with_data = 0, without = 0;
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY;
 		with_data += facts->peers[i].data == TRI_YES;
+		without += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_NO;
 	}
+	if (bound && !empty) {
+		snprintf(reason, 256, "%.128s took writes alone in epoch %llu: only it may be promoted", bound->primary,
+			 (unsigned long long)bound->epoch);
+		return SCORE_NONE;
+	}
+	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
+		return none(reason, NOT_SYNCED);
 	/* An empty node must never win over data that has not come up yet. */
-	uint64_t needed = empty ? config->instance.clone_max : config_reports_needed(config, only_one);
+	uint64_t needed = empty ? config->instance.clone_max : facts_reports_needed(config, facts);
+	/* See decide_reach(). */
+	if (!empty && known < facts_voters(config, facts))
+		known -= without;
 	if (known < needed) {
 		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known,
 			 (unsigned long long)needed);
@@ -38,6 +50,11 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 	reason[0] = '\0';
 	if (facts->worker == TRI_YES)
 		return none(reason, "the server is being brought back");
+	if (facts->filling == TRI_YES)
+		return none(reason, "the copy that it is filled with is not complete");
+	/* The first primary of all, before those that are filled from it: a better score of theirs would move the role at once. */
+	if (facts->opened_now == TRI_YES)
+		return SCORE_GOOD;
 	if (server->state == SERVER_BUSY && facts->local_role == ROLE_PRIMARY)
 		return SCORE_GOOD;
 	if (server->state != SERVER_UP || !server->executed)

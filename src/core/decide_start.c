@@ -3,13 +3,14 @@
 
 #include "base/str.h"
 
-/* Other nodes that could elect a primary without this one. */
-static uint64_t replicas_elsewhere(const struct facts *facts)
+/* A primary without this node. */
+static bool others_can_elect(const struct config *config, const struct facts *facts)
 {
+	const struct record *newest = facts_record(facts);
 	uint64_t count = 0;
 	for (size_t i = 0; i < facts->peer_count; i++)
 		count += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_YES;
-	return count;
+	return newest->mode != RECORD_ALONE && count >= facts_reports_needed(config, facts);
 }
 
 /* A server that died as the primary takes seconds to recover, and Pacemaker promotes nobody before this start has ended. The others can
@@ -17,7 +18,7 @@ static uint64_t replicas_elsewhere(const struct facts *facts)
 static bool may_defer(const struct config *config, const struct facts *facts)
 {
 	return config->instance.clustered && facts->detached != TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) &&
-	       replicas_elsewhere(facts) >= config_reports_needed(config, false);
+	       others_can_elect(config, facts);
 }
 
 static struct verdict decide_start_dead(const struct config *config, const struct facts *facts)
@@ -39,7 +40,7 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 		return verdict_step(STEP_DEFER, "it died as the primary: the others elect first");
 	/* The detached worker waits for their verdict, within bounds. */
 	if (facts->detached == TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) && facts->patience_over != TRI_YES &&
-	    replicas_elsewhere(facts) >= config_reports_needed(config, false))
+	    others_can_elect(config, facts))
 		return verdict_step(STEP_WAIT, "waits for the others' election");
 	return facts_primary(facts) ? verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", facts_primary(facts)->name)
 				    : verdict_step(STEP_LAUNCH, "%s", "");
@@ -54,7 +55,7 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 	if (server->waiting > 0)
 		return verdict_step(STEP_KILL_SERVER, "%llu commits wait for an acknowledgement, and it starts unpromoted",
 				    (unsigned long long)server->waiting);
-	if (server->writable == TRI_YES)
+	if (server->writable == TRI_YES || server->agent_writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "it starts unpromoted");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "it starts unpromoted");

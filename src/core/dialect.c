@@ -13,7 +13,16 @@
 	"AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon', 'Slave_worker', 'Slave_IO', 'Slave_SQL')"
 
 /* #mysql50#: how MariaDB shows a directory that is no schema, such as lost+found. */
-#define OWN_SCHEMAS "('mysql', 'information_schema', 'performance_schema', 'sys') AND schema_name NOT LIKE '#mysql50#%'"
+#define OWN_SCHEMAS "('mysql', 'information_schema', 'performance_schema', 'sys', 'systole') AND schema_name NOT LIKE '#mysql50#%'"
+
+/* The table of marks, the same everywhere. Its schema is named after us and holds nothing else. */
+#define MARK_STATEMENTS                                                                                                        \
+	[STATEMENT_DATA_EPOCH] = "SELECT MAX(epoch) AS epoch FROM systole.mark",                                               \
+	[STATEMENT_MARK] = "INSERT INTO systole.mark (epoch, node, reason) VALUES ({epoch:raw}, {node}, {reason})",            \
+	[STATEMENT_MARK_SCHEMA] = "CREATE DATABASE IF NOT EXISTS systole",                                                     \
+	[STATEMENT_MARK_TABLE] = "CREATE TABLE IF NOT EXISTS systole.mark (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, epoch " \
+				 "BIGINT UNSIGNED NOT NULL, node VARCHAR(255) NOT NULL, reason VARCHAR(255) NOT NULL, at "     \
+				 "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (id), KEY (epoch)) ENGINE=InnoDB"
 
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */
@@ -63,6 +72,7 @@ static const struct dialect mysql_57 = {
 	    /* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
 	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
 	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+	    MARK_STATEMENTS,
 	},
     .receiver_running = "Slave_IO_Running",
     .applier_running = "Slave_SQL_Running",
@@ -200,6 +210,7 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
 	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+	    MARK_STATEMENTS,
 	},
     .receiver_running = "Slave_IO_Running",
     .applier_running = "Slave_SQL_Running",
@@ -276,6 +287,7 @@ static const char *const mysql_57_administration[] = {
     "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
     "GRANT SUPER, PROCESS, RELOAD, SHUTDOWN, CREATE USER, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
     "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     "GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
     NULL,
 };
@@ -287,6 +299,7 @@ static const char *const mysql_80_administration[] = {
     "SERVICE_CONNECTION_ADMIN, SYSTEM_USER "
     "ON *.* TO {user}@'localhost'",
     "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     "GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
     NULL,
 };
@@ -296,6 +309,7 @@ static const char *const mariadb_administration[] = {
     "ADMIN, "
     "REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO {user}@'localhost'",
     "GRANT SELECT ON mysql.* TO {user}@'localhost'",
+    "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     NULL,
 };
 /* A donor of CLONE wants BACKUP_ADMIN; a peer's position is read with no privilege at all. */

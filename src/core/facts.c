@@ -40,6 +40,7 @@ enum fact_type {
 	FACT_NUMBER,
 	FACT_TEXT, /* blanks are written as '_' */
 	FACT_SET,
+	FACT_RECORD,
 };
 
 struct fact_row {
@@ -56,6 +57,7 @@ struct fact_row {
 static const struct fact_row own_rows[] = {
     {"server.state", FACT_NAMES, SERVER(state), state_names},
     {"server.writable", FACT_NAMES, SERVER(writable), tri_names},
+    {"server.agent_writable", FACT_NAMES, SERVER(agent_writable), tri_names},
     {"server.server_id", FACT_NUMBER, SERVER(server_id), NULL},
     {"server.uuid", FACT_TEXT, SERVER(uuid), NULL},
     {"server.executed", FACT_SET, SERVER(executed), NULL},
@@ -75,6 +77,8 @@ static const struct fact_row own_rows[] = {
     {"server.clients", FACT_NUMBER, SERVER(clients), NULL},
     {"server.waiting", FACT_NUMBER, SERVER(waiting), NULL},
     {"server.waiting_known", FACT_NAMES, SERVER(waiting_known), tri_names},
+    {"server.data_epoch", FACT_NUMBER, SERVER(data_epoch), NULL},
+    {"server.data_epoch_known", FACT_NAMES, SERVER(data_epoch_known), tri_names},
     {"server.user_data", FACT_NAMES, SERVER(user_data), tri_names},
     {"server.accounts", FACT_NAMES, SERVER(accounts), tri_names},
     {"server.sessions", FACT_NUMBER, SERVER(sessions), NULL},
@@ -82,7 +86,9 @@ static const struct fact_row own_rows[] = {
     {"local_role", FACT_NAMES, OWN(local_role), role_names},
     {"promised", FACT_NUMBER, OWN(promised), NULL},
     {"primary_epoch", FACT_NUMBER, OWN(primary_epoch), NULL},
+    {"record", FACT_RECORD, OWN(record), NULL},
     {"datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names},
+    {"filling", FACT_NAMES, OWN(filling), tri_names},
     {"worker", FACT_NAMES, OWN(worker), tri_names},
     {"shutdown_sent", FACT_NAMES, OWN(shutdown_sent), tri_names},
     {"deadline_near", FACT_NAMES, OWN(deadline_near), tri_names},
@@ -97,6 +103,8 @@ static const struct fact_row own_rows[] = {
     {"disconnected_before", FACT_NAMES, OWN(disconnected_before), tri_names},
     {"detached", FACT_NAMES, OWN(detached), tri_names},
     {"opened_now", FACT_NAMES, OWN(opened_now), tri_names},
+    {"marked", FACT_NAMES, OWN(marked), tri_names},
+    {"synced", FACT_NAMES, OWN(synced), tri_names},
     {"quorum", FACT_NAMES, OWN(quorum), tri_names},
     {"peers_known", FACT_NAMES, OWN(peers_known), tri_names},
 };
@@ -109,11 +117,14 @@ static const struct fact_row peer_rows[] = {
     {"port", FACT_NUMBER, PEER(port), NULL},
     {"server_id", FACT_NUMBER, PEER(server_id), NULL},
     {"data", FACT_NAMES, PEER(data), tri_names},
+    {"record", FACT_RECORD, PEER(record), NULL},
+    {"clean", FACT_NAMES, PEER(clean), tri_names},
     {"report_epoch", FACT_NUMBER, PEER(report_epoch), NULL},
     {"report_candidate", FACT_TEXT, PEER(report_candidate), NULL},
     {"held", FACT_SET, PEER(held), NULL},
     {"applied", FACT_SET, PEER(applied), NULL},
-    {"attached", FACT_NAMES, PEER(attached), tri_names},
+    {"data_epoch", FACT_NUMBER, PEER(data_epoch), NULL},
+    {"data_epoch_known", FACT_NAMES, PEER(data_epoch_known), tri_names},
     {"asked", FACT_NAMES, PEER(asked), tri_names},
     {"position", FACT_SET, PEER(position), NULL},
     {"uuid", FACT_TEXT, PEER(uuid), NULL},
@@ -192,6 +203,12 @@ static void row_format(const struct fact_row *row, const char *prefix, const voi
 			strbuf_addf(out, "%s%s%s=%s", lead, prefix, row->name, text);
 		}
 		return;
+	case FACT_RECORD:
+		if (((const struct record *)field)->epoch) {
+			_cleanup_free_ char *text = record_format(field);
+			strbuf_addf(out, "%s%s%s=%s", lead, prefix, row->name, text);
+		}
+		return;
 	}
 }
 
@@ -227,6 +244,8 @@ static bool row_store(const struct fact_row *row, void *base, const char *text, 
 		gtid_set_freep(field);
 		*(struct gtid_set **)field = gtid_set_parse(flavour, text);
 		return *(struct gtid_set **)field != NULL;
+	case FACT_RECORD:
+		return record_parse(text, field);
 	}
 	return false;
 }

@@ -254,6 +254,11 @@ char **server_argv(const struct config *config, const struct dialect *dialect, c
 	argv_add_words(&argv, config->additional_parameters);
 	argv_add(&argv, str_printf("--server-id=%lu", server_id_choose(config, options)));
 	argv_add_rows(&argv, dialect, options);
+	if (config->power_safe)
+		argv_add(&argv, str_dup("--sync-relay-log=1"));
+	/* MySQL keeps that in tables. */
+	if (config->power_safe && dialect->from.flavour == GTID_FLAVOUR_MARIADB)
+		argv_add(&argv, str_dup("--sync-master-info=1"));
 	if (config->instance.node)
 		argv_add(&argv,
 			 str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));

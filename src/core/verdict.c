@@ -35,9 +35,13 @@ static const struct {
     [STEP_SYSVARS_PRIMARY] = {"sysvars-primary", false},
     [STEP_SYSVARS_REPLICA] = {"sysvars-replica", false},
     [STEP_BOOTSTRAP] = {"bootstrap", false},
+    [STEP_MARK] = {"mark", false},
+    [STEP_RELEASE_COMMITS] = {"release-commits", true},
     [STEP_OPEN_WRITES] = {"open-writes", true},
     [STEP_PROMISE] = {"promise", false},
     [STEP_REPORT] = {"report", false},
+    [STEP_RECORD] = {"record", false},
+    [STEP_SYNCED] = {"synced", false},
     [STEP_PUBLISH] = {"publish", false},
 };
 _Static_assert(ARRAY_LENGTH(steps) == STEP_COUNT, "every step has a name");
@@ -104,4 +108,27 @@ const struct peer_facts *facts_primary(const struct facts *facts)
 	}
 	/* Whoever has promised a higher epoch no longer follows a lower one. */
 	return best && best->epoch >= facts->promised ? best : NULL;
+}
+
+const char *state_word(const struct facts *facts, const struct verdict *verdict)
+{
+	if (facts->worker == TRI_YES)
+		return "provisioning";
+	switch (verdict->code) {
+	case OCF_RUNNING_PROMOTED:
+		return "primary";
+	case OCF_DEGRADED_PROMOTED:
+		return facts->record.mode == RECORD_ALONE && facts->server.source_on == TRI_NO ? STATE_ALONE : "primary";
+	case OCF_SUCCESS:
+		return facts->server.state == SERVER_UP ? "replica" : "";
+	case OCF_DEGRADED:
+		break;
+	default:
+		return "";
+	}
+	if (str_starts(verdict->reason, "diverged"))
+		return "diverged";
+	if (facts->server.applier_error)
+		return "broken: replication stopped";
+	return facts->server.lagging == TRI_YES ? "catching up" : "replica";
 }

@@ -39,7 +39,8 @@ enum operation {
 	OPERATION_ATTR_LOCAL,
 	OPERATION_ATTR_SET,
 	OPERATION_NODES,
-	OPERATION_LOCAL_NAME,
+	OPERATION_PROPERTY_GET,
+	OPERATION_PROPERTY_PUT,
 	OPERATION_QUORUM,
 };
 #define OPERATION_COUNT (OPERATION_QUORUM + 1)
@@ -51,8 +52,9 @@ static const struct {
     [OPERATION_ATTR_QUERY] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading attribute"},
     [OPERATION_ATTR_LOCAL] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading this node's attribute"},
     [OPERATION_ATTR_SET] = {"Pacemaker's attribute manager (pacemaker-attrd)", "setting attribute"},
-    [OPERATION_NODES] = {"Pacemaker's controller (pacemaker-controld)", "listing the nodes"},
-    [OPERATION_LOCAL_NAME] = {"Pacemaker's controller (pacemaker-controld)", "asking for this node's name"},
+    [OPERATION_NODES] = {"Pacemaker's CIB manager (pacemaker-based)", "listing the nodes"},
+    [OPERATION_PROPERTY_GET] = {"Pacemaker's CIB manager (pacemaker-based)", "reading the property"},
+    [OPERATION_PROPERTY_PUT] = {"Pacemaker's CIB manager (pacemaker-based)", "setting the property"},
     [OPERATION_QUORUM] = {"Corosync", "asking for quorum"},
 };
 _Static_assert(ARRAY_LENGTH(operations) == OPERATION_COUNT, "one row an operation");
@@ -237,11 +239,9 @@ static int answer_nodes(const struct cluster_module *module, struct message *rep
 	if (module->nodes_query(&nodes, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nodes.count; i++) {
-		_cleanup_free_ char *id = str_printf("%" PRIu32, nodes.items[i].id);
-
 		message_put(reply, nodes.items[i].name);
-		message_put(reply, id);
 		message_put(reply, nodes.items[i].member ? "1" : "0");
+		message_put(reply, nodes.items[i].clean ? "1" : "0");
 	}
 	return 0;
 }
@@ -265,11 +265,13 @@ static int answer(const struct cluster_module *module, struct message *request, 
 		return set_and_see(module, name, value, (enum attr_kind)request->header.detail, err);
 	case OPERATION_NODES:
 		return answer_nodes(module, reply, err);
-	case OPERATION_LOCAL_NAME:
-		if (module->local_name(&text, err) < 0)
+	case OPERATION_PROPERTY_GET:
+		if (module->property_get(name, &text, err) < 0)
 			return -1;
 		message_put(reply, text);
 		return 0;
+	case OPERATION_PROPERTY_PUT:
+		return module->property_put(name, value, err);
 	case OPERATION_QUORUM:
 		reply->header.detail = (int32_t)module->quorum();
 		return 0;
@@ -515,33 +517,39 @@ int cluster_nodes_query(struct cluster_nodes *ret_nodes, uint64_t deadline_ms, s
 {
 	_cleanup_message_ struct message reply = {0};
 	struct cluster_nodes nodes = {0};
-	const char *name, *id, *member;
+	const char *name, *member, *clean;
 
 	if (call(OPERATION_NODES, 0, NULL, NULL, &reply, deadline_ms, err) < 0)
 		return -1;
-	while (message_get(&reply, &name) && message_get(&reply, &id) && message_get(&reply, &member)) {
-		uint64_t number = 0;
-
-		parse_u64(id, 0, UINT32_MAX, &number);
+	while (message_get(&reply, &name) && message_get(&reply, &member) && message_get(&reply, &clean)) {
 		nodes.items = mem_grow(nodes.items, nodes.count + 1, sizeof(*nodes.items));
 		nodes.items[nodes.count++] =
-		    (struct cluster_node){.name = str_dup(name), .id = (uint32_t)number, .member = str_equal(member, "1")};
+		    (struct cluster_node){.name = str_dup(name), .member = str_equal(member, "1"), .clean = str_equal(clean, "1")};
 	}
 	*ret_nodes = nodes;
 	return 0;
 }
 
-int cluster_local_name(char **ret_name, uint64_t deadline_ms, struct error *err)
+int cluster_property_get(const char *name, char **ret_value, uint64_t deadline_ms, struct error *err)
 {
 	_cleanup_message_ struct message reply = {0};
-	const char *name = NULL;
+	const char *value = NULL;
 
-	if (call(OPERATION_LOCAL_NAME, 0, NULL, NULL, &reply, deadline_ms, err) < 0)
+	if (call(OPERATION_PROPERTY_GET, 0, name, NULL, &reply, deadline_ms, err) < 0)
 		return -1;
-	if (!message_get(&reply, &name) || str_empty(name))
-		return error_set(err, OCF_ERR_GENERIC, "Pacemaker does not know this node's name yet");
-	*ret_name = str_dup(name);
+	message_get(&reply, &value);
+	*ret_value = str_dup(value);
 	return 0;
+}
+
+int cluster_property_set(const char *name, const char *value, uint64_t deadline_ms, struct error *err)
+{
+	_cleanup_message_ struct message reply = {0};
+	_cleanup_free_ char *now = NULL;
+
+	if (cluster_property_get(name, &now, deadline_ms, err) < 0)
+		return -1;
+	return str_equal(now, value) ? 0 : call(OPERATION_PROPERTY_PUT, 0, name, value, &reply, deadline_ms, err);
 }
 
 void cluster_close(void)

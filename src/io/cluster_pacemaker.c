@@ -5,11 +5,12 @@
 
 #include <corosync/corotypes.h>
 #include <corosync/quorum.h>
+#include <crm/cib.h>
 #include <crm/common/ipc.h>
-#include <crm/common/ipc_controld.h>
 #include <crm/common/results.h>
 #include <errno.h>
 #include <glib.h>
+#include <libxml/tree.h>
 #include <stdlib.h>
 
 #include "base/str.h"
@@ -40,60 +41,45 @@ enum attrd_option {
 	    1 << 9, /* since 2.1.6; 2.1.5 ignores it and takes node NULL for all of them, where 3.0 takes it for the local one */
 };
 
-/* A daemon's connection, and where its reply is put. The daemons answer one request at a time. */
-struct connection {
-	enum pcmk_ipc_server server;
-	enum pcmk_ipc_dispatch dispatch;
-	const char *name;
+/* The connection to the attribute manager, and where its reply is put. It answers one request at a time. */
+static struct {
 	pcmk_ipc_api_t *api;
-
 	bool replied;
 	crm_exit_t status;
 	struct attr_values values;
-	struct cluster_nodes nodes;
-	char *local_name;
-};
+} attrd;
+#define ATTRD_NAME "Pacemaker's attribute manager (pacemaker-attrd)"
 
-static struct connection attrd = {
-    .server = pcmk_ipc_attrd,
-    .dispatch = pcmk_ipc_dispatch_sync,
-    .name = "Pacemaker's attribute manager (pacemaker-attrd)",
-};
-static struct connection controld = {
-    .server = pcmk_ipc_controld,
-    .dispatch = pcmk_ipc_dispatch_poll, /* with sync, 2.1.5 never delivers the list of nodes */
-    .name = "Pacemaker's controller (pacemaker-controld)",
-};
+static cib_t *cib; /* NULL: not connected */
+
 static struct {
 	bool open;
 	quorum_handle_t handle;
 } corosync;
 
-static void connection_forget_reply(struct connection *connection)
+static void attrd_forget_reply(void)
 {
-	connection->replied = false;
-	attr_values_clear(&connection->values);
-	cluster_nodes_clear(&connection->nodes);
-	str_set(&connection->local_name, NULL);
+	attrd.replied = false;
+	attr_values_clear(&attrd.values);
 }
 
-static void connection_close(struct connection *connection)
+static void attrd_close(void)
 {
-	connection_forget_reply(connection);
-	if (connection->api == NULL)
+	attrd_forget_reply();
+	if (attrd.api == NULL)
 		return;
-	pcmk_disconnect_ipc(connection->api);
-	pcmk_free_ipc_api(connection->api);
-	connection->api = NULL;
+	pcmk_disconnect_ipc(attrd.api);
+	pcmk_free_ipc_api(attrd.api);
+	attrd.api = NULL;
 }
 
-static void take_pairs(struct connection *connection, const struct attrd_reply *reply)
+static void take_pairs(const struct attrd_reply *reply)
 {
 	if (reply->type != ATTRD_REPLY_QUERY)
 		return;
 	for (const GList *item = reply->pairs; item != NULL; item = item->next) {
 		const struct attrd_pair *pair = item->data;
-		struct attr_values *values = &connection->values;
+		struct attr_values *values = &attrd.values;
 
 		/* A deleted attribute stays known without a value. */
 		if (pair->node == NULL || pair->value == NULL)
@@ -103,58 +89,35 @@ static void take_pairs(struct connection *connection, const struct attrd_reply *
 	}
 }
 
-static void take_nodes(struct connection *connection, const GList *list)
-{
-	for (const GList *item = list; item != NULL; item = item->next) {
-		const pcmk_controld_api_node_t *node = item->data;
-		struct cluster_nodes *nodes = &connection->nodes;
-
-		if (node->uname == NULL)
-			continue;
-		nodes->items = mem_grow(nodes->items, nodes->count + 1, sizeof(*nodes->items));
-		nodes->items[nodes->count++] =
-		    (struct cluster_node){.name = str_dup(node->uname), .id = node->id, .member = str_equal(node->state, "member")};
-	}
-}
-
 static void on_event(pcmk_ipc_api_t *api, enum pcmk_ipc_event event, crm_exit_t status, void *data, void *user_data)
 {
-	struct connection *connection = user_data;
-	const pcmk_controld_api_reply_t *reply = data;
-
 	(void)api;
+	(void)user_data;
 	if (event != pcmk_ipc_event_reply)
 		return;
-	connection->replied = true;
-	connection->status = status;
-	if (status != CRM_EX_OK || data == NULL)
-		return;
-	if (connection == &attrd)
-		take_pairs(connection, data);
-	else if (reply->reply_type == pcmk_controld_reply_nodes)
-		take_nodes(connection, reply->data.nodes);
-	else if (reply->reply_type == pcmk_controld_reply_info)
-		str_set(&connection->local_name, reply->data.node_info.uname);
+	attrd.replied = true;
+	attrd.status = status;
+	if (status == CRM_EX_OK && data != NULL)
+		take_pairs(data);
 }
 
 /* Standard Pacemaker return codes from here on: 0 is success. */
-static int connection_open(struct connection *connection)
+static int attrd_open(void)
 {
 	int rc;
 
-	connection_forget_reply(connection);
-	if (connection->api != NULL)
+	attrd_forget_reply();
+	if (attrd.api != NULL)
 		return pcmk_rc_ok;
-	rc = pcmk_new_ipc_api(&connection->api, connection->server);
+	rc = pcmk_new_ipc_api(&attrd.api, pcmk_ipc_attrd);
 	if (rc != pcmk_rc_ok)
 		return rc;
-	pcmk_register_ipc_callback(connection->api, on_event, connection);
-	return pcmk_connect_ipc(connection->api, connection->dispatch);
+	pcmk_register_ipc_callback(attrd.api, on_event, NULL);
+	return pcmk_connect_ipc(attrd.api, pcmk_ipc_dispatch_sync);
 }
 
-/* One request. Its reply is in the connection afterwards. */
+/* One request. Its reply is in attrd afterwards. */
 struct ask {
-	struct connection *connection;
 	int (*send)(const struct ask *ask); /* returns when the reply is there, if there is to be one */
 	const char *name;
 	const char *value;
@@ -164,53 +127,31 @@ struct ask {
 
 static int send_query(const struct ask *ask)
 {
-	int rc = pcmk__attrd_api_query(ask->connection->api, ask->node, ask->name, ask->options);
+	int rc = pcmk__attrd_api_query(attrd.api, ask->node, ask->name, ask->options);
 
-	return rc == pcmk_rc_ok && !ask->connection->replied ? EPROTO : rc;
+	return rc == pcmk_rc_ok && !attrd.replied ? EPROTO : rc;
 }
 
 static int send_update(const struct ask *ask)
 {
-	return pcmk__attrd_api_update(ask->connection->api, ask->node, ask->name, ask->value, NULL, NULL, NULL, ask->options);
-}
-
-static int await_controller(struct connection *connection, int rc)
-{
-	while (rc == pcmk_rc_ok && !connection->replied && pcmk_controld_api_replies_expected(connection->api) > 0) {
-		rc = pcmk_poll_ipc(connection->api, -1);
-		if (rc == pcmk_rc_ok)
-			pcmk_dispatch_ipc(connection->api);
-		if (!pcmk_ipc_is_connected(connection->api))
-			rc = ENOTCONN;
-	}
-	return rc == pcmk_rc_ok && !connection->replied ? EPROTO : rc;
-}
-
-static int send_list_nodes(const struct ask *ask)
-{
-	return await_controller(ask->connection, pcmk_controld_api_list_nodes(ask->connection->api));
-}
-
-static int send_node_info(const struct ask *ask)
-{
-	return await_controller(ask->connection, pcmk_controld_api_node_info(ask->connection->api, 0));
+	return pcmk__attrd_api_update(attrd.api, ask->node, ask->name, ask->value, NULL, NULL, NULL, ask->options);
 }
 
 /* A connection that was open before may belong to a daemon that has been restarted since: that one is tried a second time, anew. */
 static int ask(const struct ask *ask, struct error *err)
 {
-	bool was_open = ask->connection->api != NULL;
+	bool was_open = attrd.api != NULL;
 
 	for (;;) {
-		int rc = connection_open(ask->connection);
+		int rc = attrd_open();
 
 		if (rc == pcmk_rc_ok)
 			rc = ask->send(ask);
 		if (rc == pcmk_rc_ok)
 			return 0;
-		connection_close(ask->connection);
+		attrd_close();
 		if (!was_open)
-			return error_set(err, OCF_ERR_GENERIC, "%s does not answer: %s", ask->connection->name, pcmk_rc_str(rc));
+			return error_set(err, OCF_ERR_GENERIC, ATTRD_NAME " does not answer: %s", pcmk_rc_str(rc));
 		was_open = false;
 	}
 }
@@ -218,10 +159,10 @@ static int ask(const struct ask *ask, struct error *err)
 /* A refusal is not an empty answer, but for ENXIO: nobody ever set the attribute. */
 static int query(const char *name, const char *node, uint32_t options, struct error *err)
 {
-	if (ask(&(struct ask){.connection = &attrd, .send = send_query, .name = name, .node = node, .options = options}, err) < 0)
+	if (ask(&(struct ask){.send = send_query, .name = name, .node = node, .options = options}, err) < 0)
 		return -1;
 	if (attrd.status != CRM_EX_OK && (int)attrd.status != ENXIO)
-		return error_set(err, OCF_ERR_GENERIC, "%s refused to tell attribute %s: %s", attrd.name, name, crm_exit_str(attrd.status));
+		return error_set(err, OCF_ERR_GENERIC, ATTRD_NAME " refused to tell attribute %s: %s", name, crm_exit_str(attrd.status));
 	return 0;
 }
 
@@ -246,28 +187,125 @@ static int pacemaker_attr_update(const char *name, const char *value, enum attr_
 {
 	uint32_t options = ATTRD_VALUE | (kind == ATTR_PRIVATE ? ATTRD_PRIVATE : 0);
 
-	return ask(&(struct ask){.connection = &attrd, .send = send_update, .name = name, .value = value, .options = options}, err);
+	return ask(&(struct ask){.send = send_update, .name = name, .value = value, .options = options}, err);
+}
+
+static void cib_close(void)
+{
+	if (cib == NULL)
+		return;
+	cib->cmds->signoff(cib);
+	cib_delete(cib);
+	cib = NULL;
+}
+
+/* The library's codes are negative errno values. */
+static int cib_fail(int rc, const char *what, struct error *err)
+{
+	cib_close();
+	return error_set(err, OCF_ERR_GENERIC, "Pacemaker's CIB manager (pacemaker-based) does not %s: %s", what, pcmk_strerror(rc));
+}
+
+static int cib_open(struct error *err)
+{
+	int rc;
+
+	if (cib != NULL)
+		return 0;
+	cib = cib_new();
+	rc = cib == NULL ? -ENOMEM : cib->cmds->signon(cib, "systole", cib_command);
+	return rc == pcmk_ok ? 0 : cib_fail(rc, "answer", err);
+}
+
+/* *ret_found NULL: nothing matches. The caller frees it. */
+static int cib_find(const char *xpath, xmlNode **ret_found, struct error *err)
+{
+	xmlNode *found = NULL;
+	int rc;
+
+	if (cib_open(err) < 0)
+		return -1;
+	rc = cib->cmds->query(cib, xpath, &found, cib_sync_call | cib_xpath);
+	if (rc == -ENXIO) {
+		*ret_found = NULL;
+		return 0;
+	}
+	if (rc != pcmk_ok)
+		return cib_fail(rc, "answer", err);
+	*ret_found = found;
+	return 0;
+}
+
+static char *xml_attribute(xmlNode *xml, const char *name)
+{
+	xmlChar *value = xmlGetProp(xml, (const xmlChar *)name);
+	char *copy = str_dup((const char *)value);
+
+	xmlFree(value);
+	return copy;
+}
+
+/* Until 2.1.6 a truth value, since then the time of joining or 0. */
+static bool xml_is_set(xmlNode *xml, const char *name)
+{
+	_cleanup_free_ char *value = xml_attribute(xml, name);
+
+	return !str_empty(value) && !str_equal(value, "0") && !str_equal(value, "false");
+}
+
+/* "expected" is what the controller believes that a node should be: a member, until it has left in order or was fenced. */
+static void take_node(xmlNode *xml, struct cluster_nodes *nodes)
+{
+	_cleanup_free_ char *name = xml_attribute(xml, "uname"), *expected = xml_attribute(xml, "expected");
+	bool member = xml_is_set(xml, "in_ccm");
+
+	if (name == NULL || !str_equal((const char *)xml->name, "node_state"))
+		return;
+	nodes->items = mem_grow(nodes->items, nodes->count + 1, sizeof(*nodes->items));
+	nodes->items[nodes->count++] =
+	    (struct cluster_node){.name = str_dup(name), .member = member, .clean = !member && str_equal(expected, "down")};
 }
 
 static int pacemaker_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)
 {
-	if (ask(&(struct ask){.connection = &controld, .send = send_list_nodes}, err) < 0)
+	xmlNode *status = NULL;
+
+	if (cib_find("/cib/status", &status, err) < 0)
 		return -1;
-	if (controld.status != CRM_EX_OK || controld.nodes.count == 0)
-		return error_set(err, OCF_ERR_GENERIC, "%s gave no list of nodes: %s", controld.name, crm_exit_str(controld.status));
-	*ret_nodes = controld.nodes;
-	controld.nodes = (struct cluster_nodes){0};
+	for (xmlNode *child = status != NULL ? status->children : NULL; child != NULL; child = child->next)
+		if (child->type == XML_ELEMENT_NODE)
+			take_node(child, ret_nodes);
+	xmlFreeNode(status);
 	return 0;
 }
 
-static int pacemaker_local_name(char **ret_name, struct error *err)
+static int pacemaker_property_get(const char *name, char **ret_value, struct error *err)
 {
-	if (ask(&(struct ask){.connection = &controld, .send = send_node_info}, err) < 0)
+	_cleanup_free_ char *xpath = str_printf("//crm_config/cluster_property_set[@id='%s']/nvpair[@name='%s']", name, name);
+	xmlNode *pair = NULL;
+
+	if (cib_find(xpath, &pair, err) < 0)
 		return -1;
-	if (controld.status != CRM_EX_OK || controld.local_name == NULL)
-		return error_set(err, OCF_ERR_GENERIC, "%s gave no name for this node: %s", controld.name, crm_exit_str(controld.status));
-	*ret_name = str_dup(controld.local_name);
+	*ret_value = pair != NULL ? xml_attribute(pair, "value") : NULL;
+	xmlFreeNode(pair);
 	return 0;
+}
+
+static int pacemaker_property_put(const char *name, const char *value, struct error *err)
+{
+	_cleanup_free_ char *id = str_printf("%s-value", name);
+	xmlNode *config = xmlNewNode(NULL, (const xmlChar *)"crm_config");
+	xmlNode *properties = xmlNewChild(config, NULL, (const xmlChar *)"cluster_property_set", NULL);
+	xmlNode *pair = xmlNewChild(properties, NULL, (const xmlChar *)"nvpair", NULL);
+	int rc;
+
+	xmlNewProp(properties, (const xmlChar *)"id", (const xmlChar *)name);
+	xmlNewProp(pair, (const xmlChar *)"id", (const xmlChar *)id);
+	xmlNewProp(pair, (const xmlChar *)"name", (const xmlChar *)name);
+	xmlNewProp(pair, (const xmlChar *)"value", (const xmlChar *)value);
+	rc = cib_open(err) < 0 ? 1 : cib->cmds->modify(cib, "crm_config", config, cib_sync_call | cib_can_create);
+	xmlFreeNode(config);
+	return rc == pcmk_ok ? 0 : rc > 0 ? -1 : cib_fail(rc, "take a change", err);
 }
 
 static void corosync_close(void)
@@ -300,8 +338,8 @@ static enum quorum corosync_quorum(void)
 
 static void pacemaker_close(void)
 {
-	connection_close(&attrd);
-	connection_close(&controld);
+	attrd_close();
+	cib_close();
 	corosync_close();
 }
 
@@ -312,7 +350,8 @@ __attribute__((visibility("default"))) const struct cluster_module systole_clust
     .attr_local = pacemaker_attr_local,
     .attr_update = pacemaker_attr_update,
     .nodes_query = pacemaker_nodes_query,
-    .local_name = pacemaker_local_name,
+    .property_get = pacemaker_property_get,
+    .property_put = pacemaker_property_put,
     .quorum = corosync_quorum,
     .close = pacemaker_close,
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -260,6 +261,18 @@ enum presence dir_is_empty(const char *path)
 		if (entry->d_name[0] != '.' && !str_equal(entry->d_name, "lost+found"))
 			return PRESENCE_NO;
 	}
+}
+
+bool file_age_ms(const char *path, uint64_t *ret_age_ms)
+{
+	struct timespec now;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return false;
+	int64_t age = (int64_t)(now.tv_sec - st.st_mtim.tv_sec) * 1000 + (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+	*ret_age_ms = age > 0 ? (uint64_t)age : 0;
+	return true;
 }
 
 enum presence path_exists(const char *path)

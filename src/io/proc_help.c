@@ -209,25 +209,6 @@ static int fail_deadline(const struct run *run, uint64_t started_ms, struct erro
 			 (double)(clock_now_ms() - started_ms) / 1000);
 }
 
-int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_status, char **ret_stdout, char **ret_stderr,
-	      struct error *err)
-{
-	_cleanup_(run_clear) struct run run = {.pidfd = -1, .out = {.fd = -1}, .err = {.fd = -1}};
-	uint64_t started_ms = clock_now_ms();
-
-	if (run_start(&run, helper, helper->input, -1, deadline_ms, err) < 0)
-		return -1;
-	if (runs_wait(&run, 1, deadline_ms) < 0)
-		return fail_deadline(&run, started_ms, err);
-	if (ret_status)
-		*ret_status = run.status;
-	if (ret_stdout)
-		*ret_stdout = strbuf_take(&run.out.text);
-	if (ret_stderr)
-		*ret_stderr = strbuf_take(&run.err.text);
-	return 0;
-}
-
 /* The last line of the text that has the word, cut to a sentence's length and free of control characters; NULL: none has it.
  * Servers end with "[ERROR] Aborting", which says nothing. */
 static char *last_line(const char *text, const char *word)
@@ -256,6 +237,27 @@ static int fail_status(const struct run *run, struct error *err)
 	if (WIFSIGNALED(run->status))
 		return error_set(err, OCF_ERR_GENERIC, "%s was killed by signal %d: %s", run->name, WTERMSIG(run->status), said);
 	return error_set(err, OCF_ERR_GENERIC, "%s failed with status %d: %s", run->name, WEXITSTATUS(run->status), said);
+}
+
+int proc_help(const struct proc_helper *helper, uint64_t deadline_ms, int *ret_status, char **ret_stdout, char **ret_stderr,
+	      struct error *err)
+{
+	_cleanup_(run_clear) struct run run = {.pidfd = -1, .out = {.fd = -1}, .err = {.fd = -1}};
+	uint64_t started_ms = clock_now_ms();
+
+	if (run_start(&run, helper, helper->input, -1, deadline_ms, err) < 0)
+		return -1;
+	if (runs_wait(&run, 1, deadline_ms) < 0)
+		return fail_deadline(&run, started_ms, err);
+	if (WIFSIGNALED(run.status))
+		return fail_status(&run, err);
+	if (ret_status)
+		*ret_status = run.status;
+	if (ret_stdout)
+		*ret_stdout = strbuf_take(&run.out.text);
+	if (ret_stderr)
+		*ret_stderr = strbuf_take(&run.err.text);
+	return 0;
 }
 
 static bool run_failed(const struct run *run)

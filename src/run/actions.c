@@ -37,11 +37,37 @@ static struct verdict failed(const struct error *err)
 	return verdict_done(err->code ? err->code : OCF_ERR_GENERIC, "%s", err->sentence);
 }
 
-static struct verdict start(struct context *ctx)
+/* This node will not acknowledge any more, and Pacemaker runs nothing on a node without an instance. The primary may be about to go on
+ * alone, for which it wants a majority of the nodes to have stored that: this is the last chance to be one of them. */
+static void linger(struct context *ctx)
+{
+	uint64_t now = clock_now_ms();
+	if (!ctx->config.instance.clustered || facts_lone(&ctx->config))
+		return;
+	ctx->patience_ms = now + 3000;
+	if (ctx->deadline_ms < now + 3500)
+		ctx->deadline_ms = now + 3500;
+	(void)run_loop(ctx, decide_linger, LOOK_PEERS, NULL);
+}
+
+/* A helper that was killed, or late, says nothing of the configuration. */
+static int validate_patiently(struct context *ctx, struct error *err)
+{
+	for (unsigned int tries = 1;; tries++) {
+		int rc = server_validate(ctx, err);
+		if (rc == 0 || err->code != OCF_ERR_GENERIC || tries == 3 || clock_now_ms() >= ctx->near_ms)
+			return rc;
+		log_warning("%s; tried again", err->sentence);
+	}
+}
+
+static struct verdict start_server(struct context *ctx)
 {
 	struct facts facts = {0};
 	struct error err = {0};
-	if (server_validate(ctx, &err))
+	if (validate_patiently(ctx, &err))
+		return failed(&err);
+	if (property_keep(ctx, &err))
 		return failed(&err);
 	struct verdict verdict = run_loop(ctx, decide_start, LOOK_SERVER, &facts);
 	if (verdict.code == OCF_SUCCESS)
@@ -50,6 +76,14 @@ static struct verdict start(struct context *ctx)
 	if (verdict.code == OCF_SUCCESS && facts.server.state == SERVER_UP && server_secure(ctx, &err))
 		verdict = failed(&err);
 	facts_clear(&facts);
+	return verdict;
+}
+
+static struct verdict start(struct context *ctx)
+{
+	struct verdict verdict = start_server(ctx);
+	if (verdict.code != OCF_SUCCESS)
+		linger(ctx);
 	return verdict;
 }
 
@@ -89,7 +123,8 @@ static struct verdict stop(struct context *ctx)
 	if (verdict.code == OCF_SUCCESS) {
 		(void)file_remove(ctx->server_marker, &ignored);
 		(void)file_remove(ctx->round_file, &ignored);
-		publish_nothing(ctx);
+		publish_stopped(ctx);
+		linger(ctx);
 	}
 	return verdict;
 }
@@ -115,12 +150,30 @@ static void disconnected_note(struct context *ctx, const struct facts *facts)
 		(void)file_write(ctx->disconnected_file, "", 0600, &ignored);
 }
 
+/* Pacemaker takes a recurring monitor's sentence only when the code changes. When there is another thing to say with the same code, all is
+ * well once, so that the next monitor is heard. Numbers in it are no other thing. */
+static struct verdict heard(struct context *ctx, const struct verdict *verdict)
+{
+	struct error ignored;
+	_cleanup_free_ char *before = NULL, *now = str_ndup(verdict->reason, strcspn(verdict->reason, "0123456789:"));
+	bool promoted = verdict->code == OCF_DEGRADED_PROMOTED, degraded = promoted || verdict->code == OCF_DEGRADED;
+	if (!ctx->config.instance.interval_ms || file_read(ctx->said_file, 1024, &before, &ignored))
+		return *verdict;
+	bool other = degraded && !str_empty(before) && !str_equal(before, now);
+	const char *said = degraded && !other ? now : "";
+	if (!str_equal(before ? before : "", said) && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+		(void)file_write(ctx->said_file, said, 0600, &ignored);
+	return other ? verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "") : *verdict;
+}
+
 static struct verdict monitor(struct context *ctx)
 {
 	struct facts facts = {0};
 	struct error err = {0}, missed = {0};
 	_cleanup_free_ char *progress = NULL;
 	int rc = context_read_credentials(ctx, &missed);
+	ctx->moment_ms = clock_now_ms() + 300;
+	ctx->patience_ms = clock_now_ms() + 2000;
 	struct verdict verdict = run_loop(ctx, decide_monitor, LOOK_SERVER, &facts);
 	if (rc)
 		verdict = credentials_missed(&verdict, &missed);
@@ -129,9 +182,12 @@ static struct verdict monitor(struct context *ctx)
 	/* The score goes before the result does: then one transition moves the role, instead of a recovery in place. */
 	if (verdict.code != OCF_NOT_RUNNING || ctx->config.instance.interval_ms) {
 		publish_score(ctx, &facts);
-		if (ctx->config.instance.clustered && facts.published != TRI_YES && facts.server.state == SERVER_UP &&
-		    publish_state(ctx, &facts, &err))
+		if (ctx->config.instance.clustered && facts.published != TRI_YES && publish_state(ctx, &facts, &err))
 			log_warning("node attributes: %s", err.sentence);
+	}
+	if (ctx->config.instance.interval_ms) {
+		publish_property(ctx, &facts);
+		publish_word(ctx, state_word(&facts, &verdict));
 	}
 	disconnected_note(ctx, &facts);
 	/* The controller that has the score's change and this result within milliseconds waits a whole second for its own writes. */
@@ -140,7 +196,7 @@ static struct verdict monitor(struct context *ctx)
 	if (facts.worker == TRI_YES && file_read(ctx->progress_file, 512, &progress, &err) == 0 && progress)
 		verdict = verdict_done(verdict.code, "%.500s", progress);
 	facts_clear(&facts);
-	return verdict;
+	return heard(ctx, &verdict);
 }
 
 static struct verdict promote(struct context *ctx)
@@ -151,7 +207,7 @@ static struct verdict promote(struct context *ctx)
 	ctx->reads_round = true;
 	/* The others attach in their notification after this, at the latest. */
 	ctx->patience_ms = clock_now_ms() + 1000;
-	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER, NULL);
+	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK, NULL);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
 	if (verdict.code != OCF_SUCCESS)
@@ -181,7 +237,7 @@ static struct verdict notify_round(struct context *ctx)
 	/* For the part of those that take part now: MariaDB's receivers need a second to stop when their source is dead. */
 	ctx->patience_ms = clock_now_ms() + 3000;
 	ctx->moment_ms = clock_now_ms() + 250;
-	return run_loop(ctx, decide_round, LOOK_SERVER, NULL);
+	return run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, NULL);
 }
 
 /* After a promotion elsewhere; what cannot be done in time is the monitor's. */

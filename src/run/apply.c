@@ -17,6 +17,11 @@
 /* Milliseconds; see core/options.c. */
 #define SEMISYNC_FOR_EVER "1000000000000"
 
+/* Replicas that are connected acknowledge within milliseconds. Where too few are, the mark is written all the same: later it says of
+ * which epoch the data are. */
+#define MARK_MS 2000
+#define MARK_UNHEARD_MS 150
+
 static int outcome_ok(enum sql_outcome outcome)
 {
 	return outcome == SQL_OK ? 0 : -1;
@@ -73,13 +78,18 @@ static int close_writes(struct context *ctx, struct error *err)
 }
 
 /* The one place where a server becomes writable for clients. Destructive in the sense that what was decided cannot be taken back. */
-static int open_writes(struct context *ctx, uint64_t epoch, struct error *err)
+static int open_writes(struct context *ctx, uint64_t epoch, const struct record *record, struct error *err)
 {
 	struct local_state local;
 	if (local_read(ctx, &local, err))
 		return -1;
+	if (record->epoch && record_newer(&local.record, record))
+		return error_set(err, OCF_ERR_GENERIC, "a newer record is stored, of %.256s: this node is not opened",
+				 local.record.primary);
 	local.role = ROLE_PRIMARY;
 	local.primary_epoch = epoch;
+	if (record->epoch)
+		local.record = *record;
 	if (local_write(ctx, &local, err) || run(ctx, STATEMENT_OPEN_WRITES, err))
 		return -1;
 	return 0;
@@ -114,12 +124,64 @@ static int promise(struct context *ctx, uint64_t epoch, struct error *err)
 	ctx->round_begun = true;
 	publish_joined(ctx, epoch);
 	/* For the promotion that follows: only the candidate has one. */
-	if (!str_equal(ctx->config.instance.notify_promote, ctx->config.instance.node))
+	if (!ctx->reads_round && !str_equal(ctx->config.instance.notify_promote, ctx->config.instance.node))
 		return 0;
 	_cleanup_free_ char *text = str_printf("%llu", (unsigned long long)epoch);
 	if (dir_make(ctx->run_dir, 0755, 0, 0, err) || file_write(ctx->round_file, text, 0600, err))
 		return -1;
 	return 0;
+}
+
+/* The marks are also the history of the promotions. Rows, not one that is changed: an earlier attempt may still wait for its
+ * acknowledgement, and would hold its lock. */
+static int mark_insert(struct context *ctx, uint64_t epoch, const char *reason, struct error *err)
+{
+	_cleanup_free_ char *number = str_printf("%llu", (unsigned long long)epoch);
+	return outcome_ok(
+	    context_run(ctx, ctx->sql, STATEMENT_MARK, err, "epoch", number, "node", ctx->config.instance.node, "reason", reason, NULL));
+}
+
+/* PROTOCOL.md, rule 7. Waits for the acknowledgement, within bounds: an effect that was not seen in time is no error, but it is not taken
+ * for one that was. */
+static int mark(struct context *ctx, const struct facts *facts, uint64_t epoch, const char *reason, struct error *err)
+{
+	struct error missed;
+	uint64_t answer_ms = ctx->answer_ms;
+	ctx->marked = TRI_NO;
+	ctx->answer_ms = facts->server.clients >= facts->server.wait_count ? MARK_MS : MARK_UNHEARD_MS;
+	int rc = run(ctx, STATEMENT_AGENT_WRITES, err);
+	if (rc == 0 && mark_insert(ctx, epoch, reason, &missed) == 0)
+		ctx->marked = TRI_YES;
+	else if (rc == 0 && ctx->sql && run(ctx, STATEMENT_MARK_SCHEMA, &missed) == 0 && run(ctx, STATEMENT_MARK_TABLE, &missed) == 0 &&
+		 mark_insert(ctx, epoch, reason, &missed) == 0)
+		ctx->marked = TRI_YES;
+	ctx->answer_ms = answer_ms;
+	if (rc == 0 && ctx->marked != TRI_YES) {
+		log_warning("the mark of epoch %llu was not acknowledged: %s", (unsigned long long)epoch, missed.sentence);
+		context_disconnect(ctx); /* the statement may still wait in the server */
+	}
+	return rc;
+}
+
+/* From now on commits are acknowledged that only this node has: only once a majority has stored that, and promotes no other. */
+static int release_commits(struct context *ctx, struct error *err)
+{
+	return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
+}
+
+static int record_keep(struct context *ctx, const struct facts *facts, const struct record *record, struct error *err)
+{
+	struct local_state local;
+	struct facts now = *facts;
+	if (local_read(ctx, &local, err))
+		return -1;
+	if (record_newer(record, &local.record)) {
+		local.record = *record;
+		if (local_write(ctx, &local, err))
+			return -1;
+	}
+	now.record = local.record;
+	return publish_state(ctx, &now, err);
 }
 
 static int semisync_replica(struct context *ctx, const struct facts *facts, struct error *err)
@@ -360,14 +422,24 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_BOOTSTRAP:
 		return bootstrap(ctx, err);
 	case STEP_OPEN_WRITES:
-		return open_writes(ctx, verdict->number, err);
+		return open_writes(ctx, verdict->number, &verdict->record, err);
 	case STEP_PROMISE:
 		return promise(ctx, verdict->number, err);
 	case STEP_REPORT:
 		publish_report(ctx, facts, verdict->target, err);
 		return ctx->reported ? 0 : -1;
+	case STEP_MARK:
+		return mark(ctx, facts, verdict->number, *verdict->reason ? verdict->reason : "promotion", err);
+	case STEP_RELEASE_COMMITS:
+		return release_commits(ctx, err);
 	case STEP_PUBLISH:
+		if (facts->opened_now == TRI_YES)
+			publish_score(ctx, facts);
 		return publish_state(ctx, facts, err);
+	case STEP_RECORD:
+		return record_keep(ctx, facts, &verdict->record, err);
+	case STEP_SYNCED:
+		return (verdict->number > facts->promised && promise_raise(ctx, verdict->number, err)) || publish_synced(ctx, err) ? -1 : 0;
 	}
 	return error_set(err, OCF_ERR_GENERIC, "no such step");
 }

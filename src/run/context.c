@@ -21,9 +21,13 @@ static void paths_make(struct context *ctx)
 	ctx->round_file = str_printf("%s/round", ctx->run_dir);
 	ctx->progress_file = str_printf("%s/progress", ctx->run_dir);
 	ctx->disconnected_file = str_printf("%s/disconnected", ctx->run_dir);
+	ctx->word_file = str_printf("%s/word", ctx->run_dir);
+	ctx->said_file = str_printf("%s/said", ctx->run_dir);
+	ctx->property_file = str_printf("%s/property", ctx->run_dir);
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
 	ctx->local_file = str_printf("%s/local", ctx->state_dir);
 	ctx->worker_log = str_printf("%s/worker.log", ctx->state_dir);
+	ctx->filling_marker = ctx->config.datadir ? str_printf("%s/.systole-filling", ctx->config.datadir) : NULL;
 	ctx->init_marker = ctx->config.datadir ? str_printf("%s/.systole-initialising", ctx->config.datadir) : NULL;
 }
 
@@ -92,9 +96,10 @@ int context_open_bare(struct context *ctx, char *const *env, struct error *err)
 
 void context_close(struct context *ctx)
 {
-	char **owned[] = {&ctx->run_dir,    &ctx->server_marker, &ctx->worker_marker,	  &ctx->published_file,
-			  &ctx->round_file, &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,
-			  &ctx->local_file, &ctx->worker_log,	 &ctx->init_marker,	  &ctx->reported};
+	char **owned[] = {&ctx->run_dir,    &ctx->server_marker,  &ctx->worker_marker,	   &ctx->published_file,
+			  &ctx->round_file, &ctx->progress_file,  &ctx->disconnected_file, &ctx->state_dir,
+			  &ctx->local_file, &ctx->worker_log,	  &ctx->init_marker,	   &ctx->reported,
+			  &ctx->word_file,  &ctx->filling_marker, &ctx->property_file,	   &ctx->said_file};
 	context_disconnect(ctx);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)
 		str_set(owned[i], NULL);
@@ -221,6 +226,13 @@ enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statem
 	return text ? sql_query(sql, text, statement_deadline(ctx), ret, err) : SQL_REFUSED;
 }
 
+static int local_unreadable(const struct context *ctx, struct error *err)
+{
+	return error_set(err, OCF_ERR_GENERIC,
+			 "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary record=...\"",
+			 ctx->local_file);
+}
+
 int local_read(const struct context *ctx, struct local_state *ret, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -234,26 +246,26 @@ int local_read(const struct context *ctx, struct local_state *ret, struct error 
 	}
 	text[strcspn(text, "\n")] = '\0';
 	if (!fields_parse(text, &fields))
-		return error_set(err, OCF_ERR_GENERIC,
-				 "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"",
-				 ctx->local_file);
-	const char *promised = fields_get(&fields, "promised"), *epoch = fields_get(&fields, "primary_epoch");
+		return local_unreadable(ctx, err);
+	const char *promised = fields_get(&fields, "promised"), *epoch = fields_get(&fields, "primary_epoch"),
+		   *record = fields_get(&fields, "record");
 	state.role = role_parse(fields_get(&fields, "role"));
 	bool valid = promised && epoch && parse_u64(promised, 0, UINT64_MAX / 2, &state.promised) &&
-		     parse_u64(epoch, 0, UINT64_MAX / 2, &state.primary_epoch) && state.role != ROLE_UNKNOWN;
+		     parse_u64(epoch, 0, UINT64_MAX / 2, &state.primary_epoch) && state.role != ROLE_UNKNOWN &&
+		     (!record || record_parse(record, &state.record));
 	fields_clear(&fields);
 	if (!valid)
-		return error_set(err, OCF_ERR_GENERIC,
-				 "%s is not readable: it should be one line \"promised=N primary_epoch=N role=replica|primary\"",
-				 ctx->local_file);
+		return local_unreadable(ctx, err);
 	*ret = state;
 	return 0;
 }
 
 int local_write(const struct context *ctx, const struct local_state *state, struct error *err)
 {
-	_cleanup_free_ char *text = str_printf("promised=%llu primary_epoch=%llu role=%s\n", (unsigned long long)state->promised,
-					       (unsigned long long)state->primary_epoch, role_name(state->role));
+	_cleanup_free_ char *record = record_format(&state->record);
+	_cleanup_free_ char *text =
+	    str_printf("promised=%llu primary_epoch=%llu role=%s%s%s\n", (unsigned long long)state->promised,
+		       (unsigned long long)state->primary_epoch, role_name(state->role), record ? " record=" : "", record ? record : "");
 	if (dir_make(ctx->state_dir, 0700, 0, 0, err))
 		return -1;
 	return file_write_durably(ctx->local_file, text, 0600, err);

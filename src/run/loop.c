@@ -46,7 +46,9 @@ struct verdict run_loop(struct context *ctx, decide_function *decide, unsigned i
 		struct error err = {0};
 		facts_clear(&facts);
 		observe(ctx, look, &facts);
-		verdict = decide(&ctx->config, &facts);
+		verdict = decide_keep(&ctx->config, &facts);
+		if (verdict.step == STEP_NONE)
+			verdict = decide(&ctx->config, &facts);
 		trace(&facts, &verdict);
 		if (verdict.step == STEP_DONE)
 			break;

@@ -47,6 +47,9 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 	enum tri read_only = tri_on(sql_value(&rows, 0, "read_only"));
 	if (read_only != TRI_UNKNOWN)
 		server->writable = read_only == TRI_YES ? TRI_NO : TRI_YES;
+	enum tri super_read_only = tri_on(sql_value(&rows, 0, "super_read_only"));
+	if (super_read_only != TRI_UNKNOWN)
+		server->agent_writable = super_read_only == TRI_YES ? TRI_NO : TRI_YES;
 	server->server_id = number_or(sql_value(&rows, 0, "server_id"), 0);
 	str_set(&server->uuid, sql_value(&rows, 0, "server_uuid"));
 	server->executed = gtid_set_parse(ctx->dialect->from.flavour, sql_value(&rows, 0, "executed"));
@@ -54,7 +57,8 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 	return SQL_OK;
 }
 
-static void observe_semisync(struct context *ctx, struct server_facts *server)
+/* primary: its replicas are counted also while it waits for none. */
+static void observe_semisync(struct context *ctx, struct server_facts *server, bool primary)
 {
 	struct sql_rows rows = {0};
 	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_SEMISYNC, &rows, &ctx->last, NULL);
@@ -66,10 +70,10 @@ static void observe_semisync(struct context *ctx, struct server_facts *server)
 		server->wait_count = number_or(sql_value(&rows, 0, "wait_count"), 0);
 	}
 	sql_rows_clear(&rows);
-	if (server->source_on == TRI_NO) {
+	if (server->source_on == TRI_NO)
 		server->waiting_known = TRI_YES;
+	if (server->source_on == TRI_NO && !primary)
 		return;
-	}
 	if (context_query(ctx, ctx->sql, STATEMENT_SEMISYNC_STATUS, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
 	for (size_t i = 0; i < rows.rows; i++) {
@@ -218,8 +222,26 @@ static bool stays_stopped(const struct context *ctx)
 	return false;
 }
 
-static void observe_server(struct context *ctx, unsigned int look, struct server_facts *server)
+static void observe_data_epoch(struct context *ctx, struct facts *facts)
 {
+	struct server_facts *server = &facts->server;
+	struct sql_rows rows = {0};
+	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_DATA_EPOCH, &rows, &ctx->last, NULL);
+	unsigned int number = outcome == SQL_REFUSED ? sql_errno(ctx->sql) : 0;
+	/* 1049, 1146: no such schema, no such table. Nobody has ever written a mark. */
+	if (outcome == SQL_OK || number == 1049 || number == 1146)
+		server->data_epoch_known = TRI_YES;
+	if (outcome == SQL_OK && rows.rows == 1)
+		server->data_epoch = number_or(sql_value(&rows, 0, "epoch"), 0);
+	/* Whoever holds the mark of an epoch has promised it. */
+	if (server->data_epoch > facts->promised)
+		facts->promised = server->data_epoch;
+	sql_rows_clear(&rows);
+}
+
+static void observe_server(struct context *ctx, unsigned int look, struct facts *facts)
+{
+	struct server_facts *server = &facts->server;
 	struct proc_usage before = {0};
 	struct error ignored;
 	if (stays_stopped(ctx)) {
@@ -238,7 +260,9 @@ static void observe_server(struct context *ctx, unsigned int look, struct server
 		return;
 	}
 	observe_replication(ctx, server);
-	observe_semisync(ctx, server);
+	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
+	if (look & LOOK_MARK)
+		observe_data_epoch(ctx, facts);
 	if (look & LOOK_SESSIONS)
 		observe_sessions(ctx, server);
 	if (look & LOOK_ACCOUNTS)
@@ -260,9 +284,11 @@ static void observe_local(struct context *ctx, struct facts *facts)
 		facts->local_role = local.role;
 		facts->promised = local.promised;
 		facts->primary_epoch = local.primary_epoch;
+		facts->record = local.record;
 	}
 	if (proc_marker_read(ctx->worker_marker, &worker, &ignored) == 0)
 		facts->worker = tri_of(!ctx->detached && worker.pid != 0 && proc_state(&worker) != PROC_DEAD);
+	facts->filling = tri_of(ctx->filling_marker && path_exists(ctx->filling_marker) != PRESENCE_NO);
 	/* The round knows of itself; only the promotion that follows reads the file, and consumes it. */
 	if (!ctx->reads_round)
 		facts->round_begun = tri_of(ctx->round_begun);
@@ -281,6 +307,7 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->close_failures = ctx->close_failures;
 	facts->sysvars_set = tri_of(ctx->sysvars_set);
 	facts->detached = tri_of(ctx->detached);
+	facts->marked = ctx->marked;
 	facts->opened_now = tri_of(ctx->opened_now);
 	facts->diverged_twice = tri_of(ctx->diverged_since_ms && now - ctx->diverged_since_ms > 1500);
 }
@@ -314,12 +341,14 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 		facts.server.server_id = ctx->server_id;
 		facts.datadir_empty = init_unfinished(ctx) ? TRI_YES : tri_presence(dir_is_empty(ctx->config.datadir));
 	} else if (ctx->server.pid != 0 && (look & LOOK_SERVER)) {
-		observe_server(ctx, look, &facts.server);
+		observe_server(ctx, look, &facts);
 	}
 	if (ctx->config.instance.clustered && (look & LOOK_PEERS))
 		peers_observe(ctx, &facts);
 	if (ctx->config.instance.clustered && (look & LOOK_PRIMARY))
 		primary_observe(ctx, &facts);
+	if (ctx->config.instance.clustered && (look & LOOK_CLEAN))
+		clean_observe(ctx, &facts);
 	if (look & LOOK_QUORUM)
 		facts.quorum = tri_quorum(cluster_quorum(ctx->deadline_ms));
 	facts.published = published_state(ctx, &facts);

@@ -229,7 +229,10 @@ static int dump_from(struct context *ctx, const struct facts *facts, const struc
 	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
 	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
 		return -1;
-	return dump_load(ctx, peer, err) || binlog_state_set(ctx, err) ? -1 : 0;
+	/* The position is set at the beginning of the load, when nothing of it is there yet. */
+	if (file_write_durably(ctx->filling_marker, "", 0600, err) || dump_load(ctx, peer, err) || binlog_state_set(ctx, err))
+		return -1;
+	return file_remove(ctx->filling_marker, err);
 }
 
 int provision(struct context *ctx, const struct facts *facts, const char *node, struct error *err)

@@ -11,8 +11,12 @@
 #include "io/files.h"
 #include "io/log.h"
 
-/* The cluster may forget what was published (its daemons restarted): after this time it is written again though nothing has changed. */
-#define PUBLISHED_FRESH_MS 30000
+/* The cluster may forget what was published (its daemons restarted): after this time it is written again though nothing has changed, and
+ * the others' are read. Where some replicas can be missed and others not, those that are well may have to confirm a record. */
+static uint64_t published_fresh_ms(const struct context *ctx)
+{
+	return ctx->config.instance.clone_max > 3 ? 3000 : 30000;
+}
 
 static char *attr_name(const struct context *ctx, const char *suffix)
 {
@@ -21,7 +25,10 @@ static char *attr_name(const struct context *ctx, const char *suffix)
 
 static enum role role_now(const struct facts *facts)
 {
-	if (facts->server.state != SERVER_UP || facts->worker == TRI_YES)
+	/* Busy is not dead. */
+	if (facts->server.state == SERVER_BUSY && facts->local_role == ROLE_PRIMARY)
+		return ROLE_PRIMARY;
+	if (facts->server.state != SERVER_UP || facts->worker == TRI_YES || facts->filling == TRI_YES)
 		return ROLE_RECOVERING;
 	/* In the very first start the others are filled from here before clients may write. */
 	if (facts->opened_now == TRI_YES)
@@ -42,12 +49,14 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 {
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
-	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s", role_name(role),
+	_cleanup_free_ char *record = record_format(&facts->record);
+	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s%s%s", role_name(role),
 			  (unsigned long long)(role != ROLE_PRIMARY	      ? 0
 					       : facts->opened_now == TRI_YES ? facts->promised
 									      : facts->primary_epoch),
 			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
-			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)));
+			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)), record ? " record=" : "",
+			  record ? record : "");
 }
 
 struct published {
@@ -70,7 +79,7 @@ static void published_read(const struct context *ctx, struct published *ret)
 	*score++ = '\0';
 	*state++ = '\0';
 	state[strcspn(state, "\n")] = '\0';
-	if (!parse_u64(text, 0, now, &when) || now - when > PUBLISHED_FRESH_MS)
+	if (!parse_u64(text, 0, now, &when) || now - when > published_fresh_ms(ctx))
 		return;
 	ret->score = str_dup(score);
 	ret->state = str_dup(state);
@@ -150,18 +159,27 @@ void publish_no_score(struct context *ctx)
 	published_clear(&p);
 }
 
-void publish_nothing(struct context *ctx)
+/* The state stays: what this node has promised and stored holds while its server is stopped. */
+void publish_stopped(struct context *ctx)
 {
 	struct error err;
-	_cleanup_free_ char *state = attr_name(ctx, ""), *report = attr_name(ctx, "-report");
+	_cleanup_free_ char *report = attr_name(ctx, "-report");
+	struct facts facts = {0};
+	struct local_state local;
 	if (!ctx->config.instance.clustered)
 		return;
 	uint64_t deadline = clock_now_ms() + 3000;
 	if (cluster_score_set(ctx->config.instance.resource, NULL, deadline, &err))
 		log_warning("promotion score: %s", err.sentence);
-	if (cluster_attr_set(state, NULL, ATTR_PRIVATE, deadline, &err) || cluster_attr_set(report, NULL, ATTR_PRIVATE, deadline, &err))
-		log_warning("node attributes: %s", err.sentence);
+	publish_word(ctx, "");
 	(void)file_remove(ctx->published_file, &err);
+	if (local_read(ctx, &local, &err) == 0) {
+		facts.promised = local.promised;
+		facts.record = local.record;
+	}
+	ctx->deadline_ms = deadline;
+	if (cluster_attr_set(report, NULL, ATTR_PRIVATE, deadline, &err) || publish_state(ctx, &facts, &err))
+		log_warning("node attributes: %s", err.sentence);
 }
 
 char *report_text(const struct context *ctx, const struct facts *facts, const char *candidate)
@@ -171,7 +189,12 @@ char *report_text(const struct context *ctx, const struct facts *facts, const ch
 	(void)ctx;
 	if (!held || !applied || !candidate)
 		return str_dup("none");
-	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s", (unsigned long long)facts->promised, candidate, held, applied);
+	_cleanup_free_ char *record = record_format(&facts->record),
+			    *data = facts->server.data_epoch_known == TRI_YES
+					? str_printf(" data_epoch=%llu", (unsigned long long)facts->server.data_epoch)
+					: NULL;
+	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s%s%s%s", (unsigned long long)facts->promised, candidate, held,
+			  applied, data ? data : "", record ? " record=" : "", record ? record : "");
 }
 
 /* Takes part, and has not reported yet: the others know that it is worth waiting for. */
@@ -199,8 +222,17 @@ static uint64_t field_number(const struct fields *fields, const char *key)
 	return text && parse_u64(text, 0, UINT64_MAX / 2, &value) ? value : 0;
 }
 
+/* The newest of what its two attributes say. */
+static void peer_record(struct peer_facts *peer, const struct fields *fields)
+{
+	struct record record;
+	if (record_parse(fields_get(fields, "record"), &record) && record_newer(&record, &peer->record))
+		peer->record = record;
+}
+
 static void peer_state(struct peer_facts *peer, const struct fields *fields)
 {
+	peer_record(peer, fields);
 	const char *data = fields_get(fields, "data");
 	peer->role = role_parse(fields_get(fields, "role"));
 	peer->epoch = field_number(fields, "epoch");
@@ -215,7 +247,10 @@ static void peer_state(struct peer_facts *peer, const struct fields *fields)
 
 static void peer_report(struct peer_facts *peer, const struct fields *fields, enum gtid_flavour flavour)
 {
+	peer_record(peer, fields);
 	peer->report_epoch = field_number(fields, "epoch");
+	peer->data_epoch = field_number(fields, "data_epoch");
+	peer->data_epoch_known = fields_get(fields, "data_epoch") ? TRI_YES : TRI_UNKNOWN;
 	str_set(&peer->report_candidate, fields_get(fields, "candidate"));
 	peer->held = gtid_set_parse(flavour, fields_get(fields, "held"));
 	peer->applied = gtid_set_parse(flavour, fields_get(fields, "applied"));
@@ -247,12 +282,105 @@ static int peers_read(struct context *ctx, const char *suffix, struct facts *fac
 	return 0;
 }
 
+/* In the memory of this node's attribute manager: gone when the node leaves the cluster, and only then. */
+int publish_synced(struct context *ctx, struct error *err)
+{
+	_cleanup_free_ char *name = attr_name(ctx, "-synced");
+	return cluster_attr_set(name, "1", ATTR_PRIVATE, ctx->deadline_ms, err);
+}
+
+static int synced_read(struct context *ctx, struct facts *facts)
+{
+	_cleanup_free_ char *name = attr_name(ctx, "-synced");
+	struct attr_values values = {0};
+	if (ctx->config.instance.clone_max != 2)
+		return 0;
+	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
+		return -1;
+	facts->synced = tri_of(attr_values_get(&values, ctx->config.instance.node) != NULL);
+	attr_values_clear(&values);
+	return 0;
+}
+
 void peers_observe(struct context *ctx, struct facts *facts)
 {
-	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0)
+	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0 && synced_read(ctx, facts) == 0)
 		facts->peers_known = TRI_YES;
 	else
 		log_warning("node attributes: %s", ctx->last.sentence);
+}
+
+/* A promotion's transition ends before this; a change of the CIB in the middle of it would start it anew. */
+#define SETTLED_MS 10000
+
+static bool settled(const struct context *ctx)
+{
+	uint64_t age_ms;
+	return file_age_ms(ctx->local_file, &age_ms) && age_ms > SETTLED_MS;
+}
+
+static char *property_name(const struct context *ctx)
+{
+	return str_printf("systole-%s", ctx->config.instance.resource);
+}
+
+void publish_property(struct context *ctx, const struct facts *facts)
+{
+	struct error err;
+	_cleanup_free_ char *name = property_name(ctx), *text = record_format(&facts->record);
+	_cleanup_free_ char *before = NULL;
+	bool own = facts->record.epoch && facts->record.epoch == facts->primary_epoch && facts->local_role == ROLE_PRIMARY;
+	if (!ctx->config.instance.clustered || !own || (facts->record.mode != RECORD_ALONE && !settled(ctx)))
+		return;
+	/* What a merge of partitions has brought back is mended when the attributes are refreshed. */
+	if (facts->published == TRI_YES && file_read(ctx->property_file, 512, &before, &err) == 0 && str_equal(before, text))
+		return;
+	if (cluster_property_set(name, text, ctx->deadline_ms, &err) || file_write(ctx->property_file, text, 0600, &err))
+		log_warning("cluster property %s: %s", name, err.sentence);
+}
+
+/* For a node whose own file was lost with its disk. */
+int property_keep(struct context *ctx, struct error *err)
+{
+	struct local_state local;
+	struct record record;
+	_cleanup_free_ char *name = property_name(ctx), *text = NULL;
+	if (!ctx->config.instance.clustered || local_read(ctx, &local, err) || local.record.epoch)
+		return 0; /* what the file is, its readers say */
+	if (cluster_property_get(name, &text, ctx->deadline_ms, err))
+		return -1;
+	if (!text)
+		return 0;
+	if (!record_parse(text, &record))
+		return error_set(
+		    err, OCF_ERR_GENERIC,
+		    "cluster property %s is \"%.64s\", which is no record: correct it, or delete it when it is of an earlier resource",
+		    name, text);
+	local.record = record;
+	return local_write(ctx, &local, err);
+}
+
+void publish_word(struct context *ctx, const char *word)
+{
+	struct error err = {0};
+	_cleanup_free_ char *name = str_printf("%s-state", ctx->config.instance.resource), *before = NULL;
+	if (!ctx->config.instance.clustered || file_read(ctx->word_file, 512, &before, &err) || str_equal(before ? before : "", word) ||
+	    (*word && strcmp(word, STATE_ALONE) != 0 && !settled(ctx)))
+		return;
+	if (cluster_attr_set(name, *word ? word : NULL, ATTR_TRANSIENT, ctx->deadline_ms, &err) ||
+	    dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->word_file, word, 0600, &err))
+		log_warning("node attribute %s: %s", name, err.sentence);
+}
+
+void clean_observe(struct context *ctx, struct facts *facts)
+{
+	struct cluster_nodes nodes = {0};
+	if (cluster_nodes_query(&nodes, ctx->deadline_ms, &ctx->last))
+		return;
+	for (size_t i = 0; i < nodes.count; i++)
+		if (!str_equal(nodes.items[i].name, ctx->config.instance.node))
+			facts_peer(facts, nodes.items[i].name)->clean = tri_of(nodes.items[i].clean);
+	cluster_nodes_clear(&nodes);
 }
 
 static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *peer, struct error *err)

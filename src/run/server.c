@@ -257,6 +257,27 @@ int server_secure(struct context *ctx, struct error *err)
 	return file_remove(marker, err);
 }
 
+/* MariaDB keeps what it replicates from in files that it does not write through: after a power cut they may be there without their content,
+ * and the server then refuses every statement about replication. With GTID nothing in them is needed. Their first line is a number. */
+static int source_files_mend(const struct context *ctx, struct error *err)
+{
+	static const char *const names[] = {"master.info", "relay-log.info"};
+	bool torn = false;
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		_cleanup_free_ char *path = str_printf("%s/%s", ctx->config.datadir, names[i]), *text = NULL;
+		/* It is no text when the disk has zeroes where the content was to be. */
+		bool unreadable = file_read(path, 65536, &text, err) != 0;
+		torn = torn || unreadable || (text && strspn(text, "0123456789") == 0);
+	}
+	for (size_t i = 0; torn && i < ARRAY_LENGTH(names); i++) {
+		_cleanup_free_ char *path = str_printf("%s/%s", ctx->config.datadir, names[i]);
+		log_warning("removes %s: a power cut has left it without its content", path);
+		if (file_remove(path, err))
+			return -1;
+	}
+	return 0;
+}
+
 int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 {
 	struct user_options options = {0};
@@ -272,6 +293,10 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return error_wrap(err, "another server or another resource uses %s", ctx->config.datadir);
 	if (user_options_read(ctx, &options, err)) {
+		close(lock);
+		return -1;
+	}
+	if (ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB && source_files_mend(ctx, err)) {
 		close(lock);
 		return -1;
 	}

@@ -133,16 +133,17 @@ static int fake_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)
 	(void)err;
 	ret_nodes->items = mem_alloc(2 * sizeof(*ret_nodes->items));
 	ret_nodes->count = 2;
-	ret_nodes->items[0] = (struct cluster_node){.name = str_dup("n1"), .id = 1, .member = true};
-	ret_nodes->items[1] = (struct cluster_node){.name = str_dup("n2"), .id = UINT32_MAX, .member = false};
+	ret_nodes->items[0] = (struct cluster_node){.name = str_dup("n1"), .member = true};
+	ret_nodes->items[1] = (struct cluster_node){.name = str_dup("n2"), .clean = true};
 	return 0;
 }
 
 /* Tells which process asked. */
-static int fake_local_name(char **ret_name, struct error *err)
+static int fake_property_get(const char *name, char **ret_value, struct error *err)
 {
+	(void)name;
 	(void)err;
-	*ret_name = str_printf("%d", (int)getpid());
+	*ret_value = str_printf("%d", (int)getpid());
 	return 0;
 }
 
@@ -178,7 +179,7 @@ static int setup(void **state)
 	    .attr_local = fake_attr_local,
 	    .attr_update = fake_attr_update,
 	    .nodes_query = fake_nodes_query,
-	    .local_name = fake_local_name,
+	    .property_get = fake_property_get,
 	    .quorum = fake_quorum_no,
 	    .close = fake_close,
 	};
@@ -266,7 +267,7 @@ static void a_deadline_that_has_passed_is_not_an_answer(void **state)
 	char *name = NULL;
 
 	(void)state;
-	assert_int_equal(cluster_local_name(&name, 0, &err), -1);
+	assert_int_equal(cluster_property_get("who asks", &name, 0, &err), -1);
 	assert_null(name);
 	assert_int_equal(cluster_quorum(0), QUORUM_UNKNOWN);
 }
@@ -377,8 +378,9 @@ static void nodes_come_through_with_their_membership(void **state)
 	assert_int_equal(nodes.count, 2);
 	assert_string_equal(nodes.items[0].name, "n1");
 	assert_true(nodes.items[0].member);
-	assert_int_equal(nodes.items[1].id, UINT32_MAX);
+	assert_false(nodes.items[0].clean);
 	assert_false(nodes.items[1].member);
+	assert_true(nodes.items[1].clean);
 	cluster_nodes_clear(&nodes);
 }
 
@@ -442,11 +444,11 @@ static void a_forked_copy_of_the_agent_asks_through_a_process_of_its_own(void **
 	pid_t pid;
 
 	(void)state;
-	assert_int_equal(cluster_local_name(&before, soon(), &err), 0);
+	assert_int_equal(cluster_property_get("who asks", &before, soon(), &err), 0);
 	pid = fork();
 	if (pid == 0) {
 		char *name = NULL;
-		bool other = cluster_local_name(&name, soon(), &err) == 0 && !str_equal(name, before);
+		bool other = cluster_property_get("who asks", &name, soon(), &err) == 0 && !str_equal(name, before);
 
 		free(name);
 		cluster_close();
@@ -454,7 +456,7 @@ static void a_forked_copy_of_the_agent_asks_through_a_process_of_its_own(void **
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(cluster_local_name(&after, soon(), &err), 0);
+	assert_int_equal(cluster_property_get("who asks", &after, soon(), &err), 0);
 	assert_string_equal(after, before);
 }
 
@@ -466,7 +468,7 @@ static void closing_is_harmless_at_any_time_and_leaves_no_process(void **state)
 	(void)state;
 	cluster_close();
 	cluster_close();
-	assert_int_equal(cluster_local_name(&name, soon(), &err), 0);
+	assert_int_equal(cluster_property_get("who asks", &name, soon(), &err), 0);
 	cluster_close();
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);

@@ -36,7 +36,8 @@ TEST(without_any_parameter_everything_has_its_default)
 	assert_string_equal(config.user, "mysql");
 	assert_string_equal(config.socket, "/run/mysqld/mysqld.sock");
 	assert_int_equal(config.port, 3306);
-	assert_int_equal(config.durability, DURABILITY_MAJORITY);
+	assert_int_equal(config.durability, DURABILITY_ADAPTIVE);
+	assert_false(config.power_safe);
 	assert_int_equal(config.provision, PROVISION_AUTO);
 	assert_int_equal(config.max_lag_ms, 60000);
 	assert_false(config.tls);
@@ -52,6 +53,7 @@ TEST(the_parameters_of_a_cluster_are_read)
 {
 	const char *env[] = {USUAL,
 			     "OCF_RESKEY_durability=async",
+			     "OCF_RESKEY_power_safe=true",
 			     "OCF_RESKEY_provision=manual",
 			     "OCF_RESKEY_port=3307",
 			     "OCF_RESKEY_max_lag=500ms",
@@ -68,6 +70,7 @@ TEST(the_parameters_of_a_cluster_are_read)
 	struct config config = loaded(env);
 
 	assert_int_equal(config.durability, DURABILITY_ASYNC);
+	assert_true(config.power_safe);
 	assert_int_equal(config.provision, PROVISION_MANUAL);
 	assert_int_equal(config.port, 3307);
 	assert_int_equal(config.max_lag_ms, 500);
@@ -102,8 +105,10 @@ TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_rig
 	assert_refused("OCF_RESKEY_port=3306 ", OCF_ERR_CONFIGURED, "port");
 	assert_refused("OCF_RESKEY_datadir=var/lib/mysql", OCF_ERR_CONFIGURED, "an absolute path");
 	assert_refused("OCF_RESKEY_datadir=/var/../etc", OCF_ERR_CONFIGURED, "datadir");
-	assert_refused("OCF_RESKEY_durability=most", OCF_ERR_CONFIGURED, "one of these is wanted: majority async");
+	assert_refused("OCF_RESKEY_durability=most", OCF_ERR_CONFIGURED, "one of these is wanted: majority adaptive async");
 	assert_refused("OCF_RESKEY_durability=majority async", OCF_ERR_CONFIGURED, "durability");
+	assert_refused("OCF_RESKEY_durability=unknown", OCF_ERR_CONFIGURED, "durability");
+	assert_refused("OCF_RESKEY_power_safe=sometimes", OCF_ERR_CONFIGURED, "true or false");
 	assert_refused("OCF_RESKEY_provision=AUTO", OCF_ERR_CONFIGURED, "auto manual");
 	assert_refused("OCF_RESKEY_tls=maybe", OCF_ERR_CONFIGURED, "true or false");
 	assert_refused("OCF_RESKEY_max_lag=soon", OCF_ERR_CONFIGURED, "a time such as");
@@ -158,18 +163,22 @@ TEST(k_and_the_sets_that_a_promotion_needs_overlap)
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct config config = {.durability = DURABILITY_MAJORITY, .instance = {.clone_max = rows[i].n}};
 
-		assert_int_equal(config_acknowledgers(&config, false), rows[i].k);
-		assert_int_equal(config_reports_needed(&config, false), rows[i].needed);
-		assert_int_equal(config_acknowledgers(&config, true), rows[i].k_of_one);
-		assert_int_equal(config_reports_needed(&config, true), rows[i].needed_of_one);
+		assert_int_equal(config_acknowledgers(&config, rows[i].n, false), rows[i].k);
+		assert_int_equal(config_reports_needed(&config, rows[i].n, false), rows[i].needed);
+		assert_int_equal(config_acknowledgers(&config, rows[i].n, true), rows[i].k_of_one);
+		assert_int_equal(config_reports_needed(&config, rows[i].n, true), rows[i].needed_of_one);
 		/* k + 1 nodes have what was acknowledged, so one of those that report has it. */
 		assert_true(rows[i].k + 1 + rows[i].needed > rows[i].n);
 		assert_true(rows[i].k_of_one + 1 + rows[i].needed_of_one > rows[i].n);
 		/* Two elections of more than two voters have a voter in common. */
 		assert_true(rows[i].n == 2 || 2 * rows[i].needed > rows[i].n);
+		/* A primary that goes on alone says so; until then its commits wait for as many. */
+		config.durability = DURABILITY_ADAPTIVE;
+		assert_int_equal(config_acknowledgers(&config, rows[i].n, false), rows[i].k);
+		assert_int_equal(config_reports_needed(&config, rows[i].n, true), rows[i].needed_of_one);
 		config.durability = DURABILITY_ASYNC;
-		assert_int_equal(config_acknowledgers(&config, false), 0);
-		assert_int_equal(config_reports_needed(&config, false), rows[i].needed_async);
+		assert_int_equal(config_acknowledgers(&config, rows[i].n, false), 0);
+		assert_int_equal(config_reports_needed(&config, rows[i].n, false), rows[i].needed_async);
 	}
 }
 

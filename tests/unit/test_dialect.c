@@ -126,6 +126,10 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		    STATEMENT_RESET_BINLOG,
 		    STATEMENT_SET_VARIABLE,
 		    STATEMENT_BINLOGS,
+		    STATEMENT_DATA_EPOCH,
+		    STATEMENT_MARK,
+		    STATEMENT_MARK_SCHEMA,
+		    STATEMENT_MARK_TABLE,
 		};
 		const char *const columns[] = {
 		    d->receiver_running, d->applier_running, d->receiver_errno, d->receiver_error, d->applier_errno,
@@ -173,9 +177,9 @@ TEST(arguments_are_quoted_unless_they_are_raw_and_none_may_be_missing)
 TEST(every_statement_can_be_rendered)
 {
 	static const struct statement_arg args[] = {
-	    {"user", "u"},    {"host", "h"},	{"port", "1"},	  {"password", "p"}, {"tls", "1"},
-	    {"id", "1"},      {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	     {"set", ""},
-	    {"donor", "h:1"}, {"name", "n"},	{"value", "v"},	  {"require", ""},   {"hash", "*0"},
+	    {"user", "u"},    {"host", "h"},	{"port", "1"},	{"password", "p"}, {"tls", "1"},     {"id", "1"},
+	    {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	{"set", ""},	   {"donor", "h:1"}, {"name", "n"},
+	    {"value", "v"},   {"require", ""},	{"hash", "*0"}, {"epoch", "1"},	   {"node", "n"},    {"reason", "r"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {

@@ -65,6 +65,22 @@ TEST(a_line_of_facts_comes_back_as_it_was)
 	facts_clear(&facts);
 }
 
+TEST(records_are_facts_like_any_other)
+{
+	static const char line[] = "record=5.2:alone:2:node1 marked=no synced=yes node2.record=5.1:unmarked:2:node1 node2.clean=yes";
+	struct facts facts = parsed(line);
+	_cleanup_free_ char *again = facts_format(&facts);
+
+	assert_string_equal(again, line);
+	assert_int_equal(facts.record.mode, RECORD_ALONE);
+	assert_int_equal(facts_find(&facts, "node2")->record.mode, RECORD_UNMARKED);
+	assert_int_equal(facts_find(&facts, "node2")->record.version, 1);
+	facts_clear(&facts);
+	assert_refused("record=5.2:alone:2:");
+	assert_refused("record=");
+	assert_refused("node2.record=none");
+}
+
 TEST(blanks_in_a_text_are_written_so_that_the_line_can_be_read_back)
 {
 	struct facts facts = {0};
@@ -83,7 +99,7 @@ TEST(five_nodes_with_everything_published_fit_on_a_line)
 		strbuf_addf(&text,
 			    " n%d.role=replica n%d.epoch=1 n%d.address=n n%d.port=1 n%d.server_id=1 n%d.data=yes n%d.report_epoch=1 "
 			    "n%d.report_candidate=a"
-			    " n%d.held= n%d.applied= n%d.attached=yes n%d.asked=yes n%d.position= n%d.uuid=1 n%d.waiting=1 n%d.ask_error=x",
+			    " n%d.held= n%d.applied= n%d.data_epoch=4 n%d.asked=yes n%d.position= n%d.uuid=1 n%d.waiting=1 n%d.ask_error=x",
 			    i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i);
 	_cleanup_free_ char *line = strbuf_take(&text);
 	struct facts facts = parsed(line);
@@ -149,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_not_seen_is_unknown),
 	    cmocka_unit_test(a_line_of_facts_comes_back_as_it_was),
+	    cmocka_unit_test(records_are_facts_like_any_other),
 	    cmocka_unit_test(blanks_in_a_text_are_written_so_that_the_line_can_be_read_back),
 	    cmocka_unit_test(five_nodes_with_everything_published_fit_on_a_line),
 	    cmocka_unit_test(a_line_that_is_not_facts_is_refused_as_a_whole),

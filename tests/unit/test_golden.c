@@ -7,7 +7,7 @@
  *
  * Decision, flavour of the GTID sets, and what differs from the usual configuration (node=node1 clone_max=3, a replica set with
  * credentials): the names of Pacemaker's meta attributes and of parameters, a comma for a blank. Then the facts as facts_format() writes
- * them, on any number of indented lines. Then the step, its target, its number or its code, and the reason. A case that fails prints its
+ * them, on any number of indented lines. Then the step, its target, its number, its record or its code, and the reason. A case that fails prints its
  * verdict in these same words, to be pasted here once somebody has thought about it. */
 #include <dirent.h>
 #include <stdio.h>
@@ -33,10 +33,10 @@ static const struct {
 	struct verdict (*decide)(const struct config *config, const struct facts *facts);
 } decisions[] = {
     {"monitor", decide_monitor}, {"start", decide_start}, {"stop", decide_stop},     {"promote", decide_promote},
-    {"demote", decide_demote},	 {"round", decide_round}, {"follow", decide_follow},
+    {"demote", decide_demote},	 {"round", decide_round}, {"follow", decide_follow}, {"keep", decide_keep},
 };
 
-static const char *const look_names[] = {"server", "peers", "primary", "accounts", "quorum", "sessions", "user-data"};
+static const char *const look_names[] = {"server", "peers", "primary", "accounts", "quorum", "sessions", "user-data", "mark", "clean"};
 
 static void env_add(struct golden *golden, size_t *count, char *assignment)
 {
@@ -180,6 +180,9 @@ static char *verdict_format(const struct verdict *v)
 		strbuf_addf(&out, " %s", v->target);
 	if (v->number)
 		strbuf_addf(&out, " %llu", (unsigned long long)v->number);
+	_cleanup_free_ char *record = record_format(&v->record);
+	if (record)
+		strbuf_addf(&out, " %s", record);
 	if (v->step == STEP_DONE)
 		strbuf_addf(&out, " %s", ocf_code_name(v->code));
 	for (size_t i = 0; i < ARRAY_LENGTH(look_names); i++) {
@@ -199,10 +202,20 @@ static char *score_format(const struct config *config, const struct facts *facts
 	return str_printf("%d%s%s", (int)score, *reason ? " -- " : "", reason);
 }
 
+/* What crm_mon shows of the node after this monitor. */
+static char *word_format(const struct config *config, const struct facts *facts)
+{
+	struct verdict v = decide_monitor(config, facts);
+
+	return str_printf("%s \"%s\"", ocf_code_name(v.code), state_word(facts, &v));
+}
+
 static char *decision_run(const struct golden *golden, const struct config *config, const struct facts *facts)
 {
 	if (strcmp(golden->decision, "score") == 0)
 		return score_format(config, facts);
+	if (strcmp(golden->decision, "word") == 0)
+		return word_format(config, facts);
 	for (size_t i = 0; i < ARRAY_LENGTH(decisions); i++) {
 		if (strcmp(decisions[i].name, golden->decision) == 0) {
 			struct verdict v = decisions[i].decide(config, facts);

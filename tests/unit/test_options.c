@@ -119,9 +119,9 @@ static bool has(char *const *argv, const char *item)
 	return false;
 }
 
-static char **argv_of(const struct dialect *d, const char *printed, const char *additional, enum launch_as as)
+static char **argv_with(const struct dialect *d, const char *printed, const char *additional, enum launch_as as, const char *parameter)
 {
-	const char *env[] = {"OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_on_node_uuid=3", NULL};
+	const char *env[] = {"OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_on_node_uuid=3", parameter, NULL};
 	struct config config;
 	struct error err;
 	struct user_options list = options(printed);
@@ -132,6 +132,11 @@ static char **argv_of(const struct dialect *d, const char *printed, const char *
 	user_options_clear(&list);
 	config_clear(&config);
 	return argv;
+}
+
+static char **argv_of(const struct dialect *d, const char *printed, const char *additional, enum launch_as as)
+{
+	return argv_with(d, printed, additional, as, NULL);
 }
 
 TEST(a_server_starts_read_only_and_with_what_the_laws_need)
@@ -192,6 +197,30 @@ TEST(the_users_choice_stands_where_no_law_is_concerned_and_ours_comes_last)
 	argv_free(argv);
 }
 
+TEST(what_a_power_cut_of_all_nodes_must_not_take_is_on_the_disk_when_it_is_acknowledged)
+{
+	const struct dialect *const all[] = {MYSQL57, MYSQL84, MARIADB};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
+		char **usual = argv_of(all[i], "", NULL, LAUNCH_PLAIN);
+		char **safe = argv_with(all[i], "--sync-relay-log=10000", "--sync-relay-log=0", LAUNCH_PLAIN, "OCF_RESKEY_power_safe=true");
+		size_t theirs = 0, ours = 0;
+
+		assert_false(has(usual, "--sync-relay-log=1") || has(usual, "--sync-master-info=1"));
+		/* MySQL has the position in a table. */
+		assert_true(has(safe, "--sync-master-info=1") == (all[i] == MARIADB));
+		for (size_t n = 0; safe[n]; n++) {
+			if (strcmp(safe[n], "--sync-relay-log=0") == 0)
+				theirs = n;
+			if (strcmp(safe[n], "--sync-relay-log=1") == 0)
+				ours = n;
+		}
+		assert_true(theirs > 0 && ours > theirs);
+		argv_free(usual);
+		argv_free(safe);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +233,7 @@ int main(void)
 	    cmocka_unit_test(a_server_starts_read_only_and_with_what_the_laws_need),
 	    cmocka_unit_test(each_server_gets_its_own_words),
 	    cmocka_unit_test(the_users_choice_stands_where_no_law_is_concerned_and_ours_comes_last),
+	    cmocka_unit_test(what_a_power_cut_of_all_nodes_must_not_take_is_on_the_disk_when_it_is_acknowledged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

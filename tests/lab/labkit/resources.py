@@ -17,6 +17,7 @@ class AgentSpec:
     params: dict = field(default_factory=dict)
     meta: dict = field(default_factory=dict)    # of the clone; promotable=true is given
     ops: tuple = ()
+    properties: dict = field(default_factory=dict)      # of the cluster
     id: str = "db"
 
     def with_params(self, **params):
@@ -34,7 +35,8 @@ def systole(flavour, **params):
         "ocf", "systole", "mysql",
         params={"binary": flavour.daemon, "config": LAB_CNF, "datadir": DATADIR, "credentials": CREDENTIALS,
                 "socket": SOCKET, **params},
-        meta={"notify": "true", "interleave": "true"},
+        meta={"notify": "true", "interleave": "true", "migration-threshold": "10", "failure-timeout": "60s"},
+        properties={"start-failure-is-fatal": "false"},
         ops=(("start", "0s", "120s"), ("stop", "0s", "60s"), ("promote", "0s", "60s"), ("demote", "0s", "30s"),
              ("notify", "0s", "60s"), *MONITORS))
 
@@ -44,7 +46,7 @@ def configuration(spec, node_names, vip, properties=None, stickiness="1"):
     top = ElementTree.Element("configuration")
     config = ElementTree.SubElement(top, "crm_config")
     options = ElementTree.SubElement(config, "cluster_property_set", id="cib-bootstrap-options")
-    for name, value in {"stonith-enabled": "true", **(properties or {})}.items():
+    for name, value in {"stonith-enabled": "true", **(spec.properties if spec else {}), **(properties or {})}.items():
         ElementTree.SubElement(options, "nvpair", id=f"cib-bootstrap-options-{name}", name=name, value=value)
     resources = ElementTree.SubElement(top, "resources")
     resources.append(fencing(node_names))

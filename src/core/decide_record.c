@@ -1,0 +1,140 @@
+/* The record (PROTOCOL.md, rules 5, 8, 9, 13): which one counts, who has stored it, and what follows from it for everybody. */
+#include "core/decide.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+
+const struct record *facts_record(const struct facts *facts)
+{
+	const struct record *newest = &facts->record;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (record_newer(&facts->peers[i].record, newest))
+			newest = &facts->peers[i].record;
+	return newest;
+}
+
+uint64_t facts_voters(const struct config *config, const struct facts *facts)
+{
+	uint64_t recorded = facts_lone(config) ? 1 : facts_record(facts)->voters;
+	/* While their number changes, both the old and the new ones must be able to meet. */
+	return recorded > config->instance.clone_max ? recorded : config->instance.clone_max;
+}
+
+static bool waits_for_one(const struct facts *facts)
+{
+	return gtid_set_flavour(facts->server.executed) == GTID_FLAVOUR_MARIADB;
+}
+
+uint64_t facts_acknowledgers(const struct config *config, const struct facts *facts)
+{
+	return config_acknowledgers(config, facts_voters(config, facts), waits_for_one(facts));
+}
+
+uint64_t facts_reports_needed(const struct config *config, const struct facts *facts)
+{
+	return config_reports_needed(config, facts_voters(config, facts), waits_for_one(facts));
+}
+
+const struct record *facts_bound(const struct config *config, const struct facts *facts)
+{
+	const struct record *newest = facts_record(facts);
+	return newest->mode == RECORD_ALONE && !str_equal(newest->primary, config->instance.node) ? newest : NULL;
+}
+
+const struct peer_facts *facts_superseding(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		if (peer->promised > facts->primary_epoch || peer->report_epoch > facts->primary_epoch ||
+		    peer->record.epoch > facts->primary_epoch || (peer->role == ROLE_PRIMARY && peer->epoch > facts->primary_epoch))
+			return peer;
+	}
+	return NULL;
+}
+
+/* Rule 13: who acknowledged is not known, so only while nobody else is there than those who stay voters. */
+uint64_t facts_voters_marked(const struct config *config, const struct facts *facts)
+{
+	uint64_t others = 0, voters = facts_voters(config, facts);
+	for (size_t i = 0; i < facts->peer_count; i++)
+		others += facts->peers[i].role == ROLE_REPLICA;
+	return voters > config->instance.clone_max && (facts->peers_known != TRI_YES || others >= config->instance.clone_max)
+		   ? voters
+		   : config->instance.clone_max;
+}
+
+/* It holds exactly this epoch's record, this version or a later one, and has promised nothing higher. */
+static bool confirms(const struct peer_facts *peer, const struct record *record)
+{
+	return peer->record.epoch == record->epoch && peer->record.version >= record->version && peer->promised <= record->epoch &&
+	       peer->report_epoch <= record->epoch;
+}
+
+bool facts_clean_known(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (facts->peers[i].clean != TRI_UNKNOWN)
+			return true;
+	return false;
+}
+
+bool facts_confirmed(const struct config *config, const struct facts *facts)
+{
+	uint64_t voters = facts_voters(config, facts), count = 1;
+	if (!facts->record.epoch || facts->peers_known != TRI_YES || facts->promised > facts->record.epoch)
+		return false;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		count += confirms(&facts->peers[i], &facts->record);
+		/* Of two, one that was fenced counts. Which of several others the second voter is, is not known. */
+		count += voters == 2 && facts->peer_count == 1 && facts->peers[i].clean == TRI_YES;
+	}
+	return count >= voters / 2 + 1;
+}
+
+struct verdict verdict_record(const struct record *record, const char *reason)
+{
+	struct verdict v = verdict_step(STEP_RECORD, "%s", reason);
+	v.record = *record;
+	return v;
+}
+
+/* Of two nodes, one alone decides nothing before it knows what the other has recorded and promised: the same epoch must not come twice. */
+static struct verdict keep_in_step(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		const struct peer_facts *peer = &facts->peers[i];
+		struct verdict v = verdict_step(STEP_SYNCED, "%s", "");
+		v.number = peer->promised > facts->promised ? peer->promised : facts->promised;
+		if (peer->role != ROLE_UNKNOWN && (facts->synced == TRI_NO || v.number > facts->promised))
+			return v;
+	}
+	return (struct verdict){0};
+}
+
+struct verdict decide_keep(const struct config *config, const struct facts *facts)
+{
+	const struct record *newest = facts_record(facts);
+	if (!config->instance.clustered || facts->peers_known != TRI_YES)
+		return (struct verdict){0};
+	if (record_newer(newest, &facts->record))
+		return verdict_record(newest, "");
+	return config->instance.clone_max == 2 ? keep_in_step(facts) : (struct verdict){0};
+}
+
+struct verdict decide_linger(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	uint64_t replicas = 0;
+	if (config->durability != DURABILITY_ADAPTIVE || facts->patience_over == TRI_YES)
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (facts->peers_known != TRI_YES)
+		return verdict_step(STEP_WAIT, "the other nodes' attributes are not known");
+	for (size_t i = 0; i < facts->peer_count; i++)
+		replicas += facts->peers[i].role == ROLE_REPLICA;
+	bool stored = primary && facts->record.mode == RECORD_ALONE && facts->record.epoch == primary->epoch;
+	/* With MariaDB one is enough, which is not known here: to wait in vain costs little. */
+	if (!primary || stored || replicas >= facts_voters(config, facts) / 2)
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	return verdict_step(STEP_WAIT, "%s lacks acknowledgers", primary->name);
+}
