@@ -24,13 +24,14 @@ def check(holds, sentence):
 class Trial:
     """One fault under load. `with Trial(lab) as trial: lab.fault(...)`; at the end of the block everything is judged."""
 
-    def __init__(self, lab, expect_move=None, longest=None, settle=RECOVERY, nodes=None):
+    def __init__(self, lab, expect_move=None, longest=None, settle=RECOVERY, nodes=None, writers=5):
         self.lab, self.expect_move, self.longest, self.settle, self.nodes = lab, expect_move, longest, settle, nodes
+        self.writers = writers
 
     def __enter__(self):
         self.before = self.lab.wait_settled(self.settle, failures_ok=True)
         wait_in_sync(self.lab)
-        self.application = self.lab.start_writers()
+        self.application = self.lab.start_writers(writers=self.writers)
         try:
             self.application.wait_for_ack()
             time.sleep(0.5)

@@ -1,0 +1,133 @@
+"""What nodes have recorded, what crm_mon says, and what a test does to servers and to the resource."""
+import re
+import time
+
+from suite import check, wait_in_sync
+
+LOCAL = "/var/lib/systole/db/local"
+DATADIR = "/var/lib/mysql"
+PRIMARY_S, REPLICA_S = 1, 2         # the monitors' intervals of the recommended configuration
+SETTLED_S = 12                      # a record that changes nobody's rights reaches the property only when the promotion is over
+
+WORDS = {                           # of a server: the variables of semi-sync, of read-only, the statement
+    "mariadb": {"clients": "Rpl_semi_sync_master_clients", "source": "rpl_semi_sync_master_enabled", "replica": "rpl_semi_sync_slave_enabled",
+                "replica_status": "Rpl_semi_sync_slave_status", "open": "SET GLOBAL read_only = 0"},
+    "mysql": {"clients": "Rpl_semi_sync_source_clients", "source": "rpl_semi_sync_source_enabled", "replica": "rpl_semi_sync_replica_enabled",
+              "replica_status": "Rpl_semi_sync_replica_status", "open": "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0"},
+}
+
+
+def words(lab):
+    return WORDS[lab.flavour.name]
+
+
+def others(lab, primary):
+    return [node.name for node in lab.nodes if node.name != primary]
+
+
+def wait_whole(lab, timeout=120):
+    """Settled, and all others acknowledge to the primary: nobody is still being filled or brought back. Returns the primary."""
+    def reached():
+        primary = lab.wait_settled(timeout, failures_ok=True)
+        status = lab.sql(primary, f"SHOW GLOBAL STATUS LIKE '{words(lab)['clients']}'", check=False).stdout.split()
+        return status[-1:] == [str(len(lab.nodes) - 1)] or f"replicas of {primary} that acknowledge: {' '.join(status[-1:])}"
+    lab.wait_until(reached, timeout, "all replicas to acknowledge", interval=0.3)
+    wait_in_sync(lab)
+    return lab.primary()
+
+
+# The record
+
+def record(lab, name):
+    """What a node has stored, as text: "5.2:alone:3:node1"."""
+    found = re.search(r"record=(\S+)", lab.node(name).run(["cat", LOCAL]).stdout)
+    return found[1] if found else "none"
+
+
+def mode(text):
+    return text.split(":")[1] if ":" in text else "none"
+
+
+def published_record(lab):
+    """The record in the cluster's properties."""
+    found = re.search(r'name="systole-db" value="([^"]*)"', lab.on_live_node(["cibadmin", "-Q", "--scope", "crm_config"]).stdout)
+    return found[1] if found else "none"
+
+
+def wait_for_mode(lab, wanted, timeout):
+    """Until all nodes hold the same record, of this mode, and then the property too. Returns the record, and when the nodes had it."""
+    held = {}
+
+    def reached(property_too=False):
+        held.update({node.name: record(lab, node.name) for node in lab.nodes})
+        if property_too:
+            held["property"] = published_record(lab)
+        return len(set(held.values())) == 1 and mode(held[lab.nodes[0].name]) == wanted or str(held)
+    lab.wait_until(reached, timeout, f"all nodes to hold one record {wanted!r}", interval=0.2)
+    moment = time.monotonic()
+    lab.wait_until(lambda: reached(True), SETTLED_S + timeout, f"the cluster's property to hold the nodes' record {wanted!r}", interval=0.2)
+    return held["property"], moment
+
+
+def marks(lab, name):
+    """The table of marks: (epoch, node, reason)."""
+    return [tuple(row) for row in lab.sql(name, "SELECT epoch, node, reason FROM systole.mark ORDER BY id")]
+
+
+# What the operator sees
+
+def crm_mon(lab):
+    return lab.on_live_node(["crm_mon", "-1", "-A", "-r"]).stdout
+
+
+def wait_for_sentence(lab, pattern, timeout, what):
+    """Until crm_mon says it. Returns the line."""
+    def said():
+        text = crm_mon(lab)
+        found = re.search(f"^.*({pattern}).*$", text, re.MULTILINE)
+        return found or text[text.find("Failed Resource Actions"):].strip()[-300:]
+    return lab.wait_until(said, timeout, what, interval=0.3)[0].strip()
+
+
+# What is done to servers
+
+def break_server(lab, name):
+    """Its server dies and cannot be started again, on a living node."""
+    lab.node(name).run(["chown", "root", DATADIR], check=True)
+    if lab.node(name).mysqld():
+        lab.fault("kill-mysqld", name)
+
+
+def mend_server(lab, name):
+    if lab.node(name).alive():
+        lab.node(name).run(["chown", "mysql", DATADIR], check=True)
+
+
+def mend_all(lab):
+    for node in lab.live_nodes():
+        mend_server(lab, node)
+    lab.cleanup()
+
+
+def set_parameters(lab, **values):
+    """As an operator changes parameters of the live resource: the servers are restarted. None: back to the default."""
+    for name, value in values.items():
+        now = lab.node(1).run(["crm_resource", "--resource", "db", "--get-parameter", name])
+        if value == (now.stdout.strip() if now.ok else None):
+            continue
+        change = ["--delete-parameter", name] if value is None else ["--set-parameter", name, "--parameter-value", value]
+        lab.on_live_node(["crm_resource", "--resource", "db", *change])
+    time.sleep(1)
+    return wait_whole(lab)
+
+
+def acknowledged_since(application, moment):
+    return len(application.log().times(after=moment))
+
+
+def expect_silence(application, seconds, why):
+    """Nothing is acknowledged for that long, from one moment on."""
+    moment = time.monotonic()
+    time.sleep(seconds)
+    count = acknowledged_since(application, moment)
+    check(count == 0, f"{count} writes were acknowledged in {seconds} s, {why}")
