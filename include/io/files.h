@@ -27,6 +27,8 @@ int file_read_secret(const char *path, size_t max, char **ret_text, struct error
 bool file_age_ms(const char *path, uint64_t *ret_age_ms);
 int file_remove(const char *path, struct error *err); /* not there: fine */
 
+/* Everything that was written to the file system of this directory is on its disk afterwards. */
+int dir_sync_all(const char *path, struct error *err);
 /* mkdir -p with this mode and owner for what is created; existing directories are left as they are. */
 int dir_make(const char *path, mode_t mode, uid_t uid, gid_t gid, struct error *err);
 /* NO: it has entries beside those beginning with a dot and lost+found. UNKNOWN: not there, or not readable. */

@@ -275,6 +275,16 @@ bool file_age_ms(const char *path, uint64_t *ret_age_ms)
 	return true;
 }
 
+int dir_sync_all(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 || syncfs(fd) < 0 ? fail_errno(err, "sync", path) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 enum presence path_exists(const char *path)
 {
 	struct stat st;

@@ -127,6 +127,8 @@ static enum sql_outcome dialect_of_connection(struct context *ctx, struct error 
 	return SQL_REFUSED;
 }
 
+#define CROWD_MS 1000
+
 enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, struct error *err)
 {
 	const struct account *account = &ctx->credentials.administration;
@@ -135,6 +137,12 @@ enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, stru
 	if (ctx->sql)
 		return SQL_OK;
 	enum sql_outcome outcome = sql_open(&target, deadline_ms, &ctx->sql, err);
+	/* One connection is kept free for administrators, but everybody who is turned away holds it for a moment. */
+	uint64_t patience_ms = clock_now_ms() + CROWD_MS;
+	while (outcome == SQL_BUSY && clock_now_ms() < patience_ms && clock_left_ms(deadline_ms) > 0) {
+		clock_pause_ms(10);
+		outcome = sql_open(&target, deadline_ms, &ctx->sql, err);
+	}
 	/* A new data directory has no account but root yet, which the unix socket lets in. MySQL denies an account that it does not have in the
 	 * middle of the conversation: what arrives then may be a broken connection. */
 	if ((outcome == SQL_DENIED || outcome == SQL_UNKNOWN) && account->user && clock_left_ms(deadline_ms) > 0) {

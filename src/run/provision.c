@@ -230,7 +230,8 @@ static int dump_from(struct context *ctx, const struct facts *facts, const struc
 	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
 		return -1;
 	/* The position is set at the beginning of the load, when nothing of it is there yet. */
-	if (file_write_durably(ctx->filling_marker, "", 0600, err) || dump_load(ctx, peer, err) || binlog_state_set(ctx, err))
+	if (file_write_durably(ctx->filling_marker, "", 0600, err) || dump_load(ctx, peer, err) || binlog_state_set(ctx, err) ||
+	    dir_sync_all(ctx->config.datadir, err))
 		return -1;
 	return file_remove(ctx->filling_marker, err);
 }
