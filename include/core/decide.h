@@ -108,6 +108,8 @@ bool facts_confirmed(const struct config *config, const struct facts *facts);
 bool facts_clean_known(const struct facts *facts);
 /* Rule 11: the node that has promised, recorded or opened a later epoch than this primary's, or NULL. */
 const struct peer_facts *facts_superseding(const struct facts *facts);
+/* The same, as a record says it, also of this very epoch with another primary. */
+const struct record *facts_superseding_record(const struct config *config, const struct facts *facts);
 /* Every action, before its own decision: keep the newest record. STEP_NONE: nothing to do. */
 struct verdict decide_keep(const struct config *config, const struct facts *facts);
 

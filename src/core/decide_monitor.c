@@ -129,14 +129,13 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 	if (!config->instance.clustered || facts_lone(config))
 		return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 	const struct peer_facts *later = facts_superseding(facts);
-	const struct record *newest = facts_record(facts);
+	const struct record *record = facts_superseding_record(config, facts);
 	if (later)
 		return verdict_done(OCF_FAILED_PROMOTED, "superseded: %s takes part in a later epoch than this primary's, %llu",
 				    later->name, (unsigned long long)facts->primary_epoch);
-	if (newest->epoch > facts->primary_epoch ||
-	    (newest->epoch && newest->epoch == facts->primary_epoch && !str_equal(newest->primary, config->instance.node)))
+	if (record)
 		return verdict_done(OCF_FAILED_PROMOTED, "superseded: the record of epoch %llu names %.256s as the primary",
-				    (unsigned long long)newest->epoch, newest->primary);
+				    (unsigned long long)record->epoch, record->primary);
 	if (facts->promised > facts->primary_epoch)
 		return verdict_done(OCF_FAILED_PROMOTED,
 				    "superseded: this node has promised epoch %llu, which is later than this primary's, %llu",

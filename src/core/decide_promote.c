@@ -22,6 +22,19 @@ static struct verdict check_reports(const struct config *config, const struct fa
 	return reach;
 }
 
+/* Nobody was opened in this epoch before: the only record of it is the one that this promotion has stored. */
+static struct verdict check_epoch_is_new(const struct config *config, const struct facts *facts)
+{
+	for (size_t i = 0; i <= facts->peer_count; i++) {
+		const struct record *record = i < facts->peer_count ? &facts->peers[i].record : &facts->record;
+		bool own = record->version == 1 && str_equal(record->primary, config->instance.node);
+		if (record->epoch > facts->promised || (record->epoch && record->epoch == facts->promised && !own))
+			return verdict_done(OCF_ERR_GENERIC, "%.256s was promoted in epoch %llu already", record->primary,
+					    (unsigned long long)record->epoch);
+	}
+	return (struct verdict){0};
+}
+
 /* Notifications that run one after the other may choose different epochs: the later ones go on from what the earlier ones have promised, and
  * those have gone by then. Who has reported to this candidate in a later epoch counts, once the candidate has promised it, too. */
 static struct verdict join_later_round(const struct config *config, const struct facts *facts)
@@ -59,12 +72,8 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	if (facts->marked == TRI_UNKNOWN && facts->server.data_epoch >= facts->promised)
 		return verdict_done(OCF_ERR_GENERIC, "this node holds the mark of epoch %llu already",
 				    (unsigned long long)facts->server.data_epoch);
-	/* Nobody was opened in this epoch before: the only record of it is the one that this promotion has stored. */
-	const struct record *newest = facts_record(facts);
-	if (newest->epoch > facts->promised || (newest->epoch == facts->promised && (newest->version > 1 || facts_bound(config, facts))))
-		return verdict_done(OCF_ERR_GENERIC, "%.256s was promoted in epoch %llu already", newest->primary,
-				    (unsigned long long)newest->epoch);
-	return check_reports(config, facts);
+	struct verdict used = check_epoch_is_new(config, facts);
+	return used.step != STEP_NONE ? used : check_reports(config, facts);
 }
 
 /* STEP_NONE: it has quorum. */
@@ -167,6 +176,9 @@ static struct verdict open(const struct config *config, const struct facts *fact
 	} else if (newest->mode == RECORD_ALONE && !facts_bound(config, facts)) {
 		record.mode = RECORD_ALONE;
 	}
+	/* Others may have stored what an earlier attempt of this promotion recorded: only a later version replaces it. */
+	if (facts->record.epoch == record.epoch)
+		record.version = facts->record.version + (facts->record.mode != record.mode || facts->record.voters != record.voters);
 	if (record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE) {
 		if (record_newer(&record, &facts->record))
 			return verdict_record(&record, "goes on alone: the replicas that must acknowledge are not there");

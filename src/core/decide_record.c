@@ -53,6 +53,17 @@ const struct peer_facts *facts_superseding(const struct facts *facts)
 	return NULL;
 }
 
+const struct record *facts_superseding_record(const struct config *config, const struct facts *facts)
+{
+	for (size_t i = 0; i <= facts->peer_count; i++) {
+		const struct record *record = i < facts->peer_count ? &facts->peers[i].record : &facts->record;
+		if (record->epoch > facts->primary_epoch ||
+		    (record->epoch && record->epoch == facts->primary_epoch && !str_equal(record->primary, config->instance.node)))
+			return record;
+	}
+	return NULL;
+}
+
 /* Rule 13: who acknowledged is not known, so only while nobody else is there than those who stay voters. */
 uint64_t facts_voters_marked(const struct config *config, const struct facts *facts)
 {

@@ -66,6 +66,12 @@ static uint64_t sets_needed(void)
 	return config.durability != DURABILITY_ASYNC && rest > majority ? rest : majority;
 }
 
+/* It says that another was opened in this epoch. */
+static bool anothers(const struct record *record, uint64_t epoch)
+{
+	return epoch && record->epoch == epoch && !ours(record);
+}
+
 /* Somebody takes part in something later than this. */
 static bool superseded(uint64_t epoch)
 {
@@ -74,17 +80,19 @@ static bool superseded(uint64_t epoch)
 
 		if (peer->promised > epoch || peer->report_epoch > epoch || peer->record.epoch > epoch)
 			return true;
-		if (peer->role == ROLE_PRIMARY && peer->epoch > epoch)
+		if ((peer->role == ROLE_PRIMARY && peer->epoch > epoch) || anothers(&peer->record, epoch))
 			return true;
 	}
-	return facts.promised > epoch || facts.record.epoch > epoch || (newest()->epoch == epoch && epoch && !ours(newest()));
+	return facts.promised > epoch || facts.record.epoch > epoch || anothers(&facts.record, epoch);
 }
 
 /* Rule 8: a majority of the voters has this record or a later one of the same epoch, and has promised nothing higher. */
-static bool confirmed(void)
+bool law_confirmed(void)
 {
-	uint64_t have = facts.promised <= facts.record.epoch;
+	uint64_t have = 1;
 
+	if (facts.peers_known != TRI_YES || facts.record.epoch == 0 || facts.promised > facts.record.epoch)
+		return false;
 	for (size_t i = 0; i < facts.peer_count; i++) {
 		const struct peer_facts *peer = &peers[i];
 		bool stored = peer->record.epoch == facts.record.epoch && peer->record.version >= facts.record.version;
@@ -93,7 +101,7 @@ static bool confirmed(void)
 		if ((stored && !bound_elsewhere) || (voters() == 2 && facts.peer_count == 1 && peer->clean == TRI_YES))
 			have++;
 	}
-	return facts.record.epoch > 0 && 2 * have > voters();
+	return 2 * have > voters();
 }
 
 /* Those that may leave when fewer are voters might be the ones that acknowledged. */
@@ -108,10 +116,17 @@ static bool voters_may_be(uint64_t number)
 }
 
 /* --- Promotion --- */
-/* What a reporter has beyond this node was never acknowledged: its data are known to be of an earlier epoch. */
-static bool may_be_shed(const struct peer_facts *peer)
+static bool drained(void)
 {
-	return !gtid_set_contains(peer->held, facts.server.executed) && gtid_set_contains(peer->applied, peer->held) &&
+	if (facts.server.has_source == TRI_NO)
+		return facts.server.executed != NULL;
+	return facts.server.has_source == TRI_YES && gtid_set_contains(facts.server.executed, facts.server.received);
+}
+
+/* What a reporter has beyond this node was never acknowledged: its data are known to be of an earlier epoch. */
+bool law_may_be_shed(const struct peer_facts *peer)
+{
+	return drained() && !gtid_set_contains(peer->held, facts.server.executed) && gtid_set_contains(peer->applied, peer->held) &&
 	       facts.server.data_epoch_known == TRI_YES && peer->data_epoch_known == TRI_YES && facts.server.data_epoch > peer->data_epoch;
 }
 
@@ -124,18 +139,22 @@ static const char *election_law(void)
 	LAW(facts.peers_known == TRI_YES);
 	LAW(facts.promised > 0 && facts.round_begun == TRI_YES);
 	LAW(voters() != 2 || facts.synced == TRI_YES);
-	LAW(facts.record.epoch <= facts.promised);
+	LAW(facts.record.epoch <= facts.promised && !anothers(&facts.record, facts.promised));
+	LAW(facts.server.data_epoch < facts.promised || facts.marked != TRI_UNKNOWN);
 	for (size_t i = 0; i < facts.peer_count; i++) {
 		const struct peer_facts *peer = &peers[i];
 
 		LAW(!(peer->role == ROLE_PRIMARY && peer->epoch >= facts.promised));
 		LAW(peer->report_epoch <= facts.promised);
 		LAW(peer->promised <= facts.promised && peer->record.epoch <= facts.promised);
+		LAW(!anothers(&peer->record, facts.promised));
+		/* Who holds the mark of an epoch has promised it. */
+		LAW(peer->data_epoch < facts.promised);
 		if (peer->report_epoch != facts.promised || !str_equal(peer->report_candidate, "node1") || !peer->held)
 			continue;
 		sets++;
 		with_data += !gtid_set_empty(peer->held);
-		LAW(gtid_set_contains(facts.server.executed, peer->held) || may_be_shed(peer));
+		LAW(gtid_set_contains(facts.server.executed, peer->held) || law_may_be_shed(peer));
 		LAW(!empty || peer->data == TRI_NO);
 	}
 	if (empty) {
@@ -186,13 +205,14 @@ static const char *open_law(const struct verdict *v)
 	}
 	LAW(facts.marked != TRI_UNKNOWN);
 	LAW(record->epoch == facts.promised && record->version > 0 && ours(record));
-	LAW(!newer(&facts.record, record));
+	/* Whoever has stored the one before takes this one for newer. */
+	LAW(newer(record, &facts.record) || memcmp(record, &facts.record, sizeof(*record)) == 0);
 	LAW((record->mode == RECORD_ALONE) == stays_alone());
 	LAW(record->mode != RECORD_MAJORITY || facts.marked == TRI_YES || law_acknowledgers() == 0);
 	LAW(record->mode == RECORD_UNMARKED || record->mode == RECORD_MAJORITY || record->mode == RECORD_ALONE);
 	LAW(voters_may_be(record->voters));
 	if (record->mode == RECORD_ALONE && config.durability == DURABILITY_ADAPTIVE)
-		LAW(facts.server.source_on == TRI_NO && confirmed() && facts.record.mode == RECORD_ALONE);
+		LAW(facts.server.source_on == TRI_NO && law_confirmed() && facts.record.mode == RECORD_ALONE);
 	else
 		LAW(waits_for_acknowledgers());
 	return write_law();
@@ -241,7 +261,7 @@ static const char *alone_law(enum decision decision, const struct record *record
 
 static const char *release_law(enum decision decision)
 {
-	LAW(confirmed());
+	LAW(law_confirmed());
 	LAW(!superseded(facts.record.epoch));
 	return alone_law(decision, &facts.record);
 }
@@ -259,6 +279,8 @@ static const char *record_law(enum decision decision, const struct verdict *v)
 	}
 	/* A newer one that others show is kept first. */
 	LAW(newer(record, newest()) || newer(newest(), &facts.record));
+	if (decision == PROMOTE)
+		LAW(waits_for_acknowledgers());
 	if (decision == PROMOTE || record->mode == RECORD_ALONE)
 		return alone_law(decision, record);
 	LAW(record->mode == RECORD_MAJORITY && ours(record) && record->epoch == facts.primary_epoch);
@@ -291,13 +313,6 @@ static const char *kept_law(void)
 }
 
 /* --- Replication --- */
-static bool drained(void)
-{
-	if (facts.server.has_source == TRI_NO)
-		return facts.server.executed != NULL;
-	return facts.server.has_source == TRI_YES && gtid_set_contains(facts.server.executed, facts.server.received);
-}
-
 /* Others that have all their data. */
 static uint64_t whole(void)
 {
@@ -514,7 +529,8 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		/* Afterwards it may be raised to another's, and once more above these. */
 		LAW(facts.round_begun == TRI_YES || (v->number > newest()->epoch && v->number > server->data_epoch));
 		LAW(server->data_epoch_known == TRI_YES);
-		LAW(server->writable == TRI_NO && facts.local_role != ROLE_PRIMARY);
+		LAW(server->writable == TRI_NO && (decision == PROMOTE || facts.local_role != ROLE_PRIMARY));
+		LAW(facts.worker == TRI_NO && facts.filling != TRI_YES);
 		LAW(voters() != 2 || facts.synced == TRI_YES);
 		return NULL;
 	case STEP_REPORT:

@@ -37,7 +37,7 @@ static void election_record_turn(void)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.executed, POSITION, EMPTY, SAME),
-	    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, REOPENED, NOW_ALONE, LATER),
+	    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, SMALLER, REOPENED, NOW_ALONE, LATER),
 	    DIAL(server.data_epoch, NUMBER, 0, EPOCH - 2, EPOCH - 1),
 	    TRI(server.data_epoch_known),
 	    TRI(marked),
@@ -59,7 +59,7 @@ static void election_turn_of_many(void)
 {
 	static const struct dial dials[] = {
 	    DIAL(server.executed, POSITION, EMPTY, SAME),
-	    DIAL(record, RECORD, BEFORE, BIGGER),
+	    DIAL(record, RECORD, BEFORE, BIGGER, SMALLER),
 	};
 
 	dials_each(dials, ARRAY_LENGTH(dials), judge_promote);
@@ -82,6 +82,50 @@ TEST(writes_open_only_with_enough_reports_of_this_very_election_all_of_them_cont
 	counters_say("elections", STEP_OPEN_WRITES);
 }
 
+static unsigned long reached;
+
+static void reach_turn_of_one(void)
+{
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts.server);
+	uint64_t count = 0;
+
+	if (!held || decide_reach(&config, &facts, held, &count).step != STEP_NONE)
+		return;
+	reached++;
+	for (size_t i = 0; i < facts.peer_count; i++) {
+		const struct peer_facts *peer = &peers[i];
+		bool counts = facts.promised && peer->report_epoch == facts.promised && str_equal(peer->report_candidate, "node1");
+
+		if (counts && peer->held && !gtid_set_contains(held, peer->held) && !law_may_be_shed(peer)) {
+			_cleanup_free_ char *line = facts_format(&facts);
+			fail_msg("%s is passed over: %s", peer->name, line);
+		}
+	}
+}
+
+static void reach_turn(void)
+{
+	static const struct dial dials[] = {
+	    DIAL(server.executed, POSITION, EMPTY, LESS, SAME, OTHER),
+	    DIAL(server.received, POSITION, NOT_KNOWN, EMPTY, LESS, MORE),
+	    TRI(server.has_source),
+	    DIAL(server.data_epoch, NUMBER, 0, EPOCH - 2, EPOCH - 1),
+	    TRI(server.data_epoch_known),
+	};
+
+	dials_each(dials, ARRAY_LENGTH(dials), reach_turn_of_one);
+}
+
+TEST(nothing_that_was_reported_is_passed_over_but_what_is_known_to_be_a_tail)
+{
+	for (size_t f = 0; f < ARRAY_LENGTH(flavours); f++) {
+		world(flavours[f], 3, DURABILITY_MAJORITY);
+		candidate_make();
+		views_each(reports, report_count, 2, false, reach_turn);
+	}
+	assert_true(reached > 0);
+}
+
 static const struct dial candidate_dials[] = {
     STATE(server.state),
     TRI(server.writable),
@@ -98,8 +142,9 @@ static const struct dial candidate_dials[] = {
     TRI(server.accounts),
     TRI(server.user_data),
     ROLE(local_role),
-    DIAL(promised, NUMBER, 0, EPOCH, EPOCH + 1),
-    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, REOPENED, UNMARKED, NOW_ALONE, NOW_ANOTHERS, LATER),
+    DIAL(promised, NUMBER, 0, EPOCH - 1, EPOCH, EPOCH + 1),
+    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, SMALLER, REOPENED, UNMARKED, NOW_ALONE, NOW_ANOTHERS,
+	 SAME_ANOTHERS, LATER),
     TRI(filling),
     TRI(worker),
     TRI(deadline_near),
@@ -240,12 +285,14 @@ static const struct view confirmers[] = {
     {.role = ROLE_PRIMARY, .epoch = EPOCH - 1, .promised = EPOCH - 1, .record = NOW_ALONE},
     {.role = ROLE_PRIMARY, .epoch = EPOCH + 1},
     {.role = ROLE_PRIMARY, .epoch = EPOCH, .promised = EPOCH, .record = NOW_ANOTHERS},
+    {.role = ROLE_REPLICA, .promised = EPOCH, .record = SAME_ANOTHERS},
 };
 
 static void alone_turn(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(record, RECORD, NO_RECORD, BEFORE_ALONE, BOUND, BIGGER, UNMARKED, NOW, NOW_ALONE, NOW_ANOTHERS, LATER),
+	    DIAL(record, RECORD, NO_RECORD, BEFORE_ALONE, BOUND, BIGGER, SMALLER, UNMARKED, NOW, NOW_ALONE, NOW_ANOTHERS, SAME_ANOTHERS,
+		 LATER),
 	    DIAL(primary_epoch, NUMBER, 0, EPOCH - 1, EPOCH),
 	    DIAL(server.clients, NUMBER, 0, 4),
 	    TRI(quorum),
@@ -264,7 +311,7 @@ static void alones(void)
 static void alone_turn_of_many(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(record, RECORD, BIGGER, NOW, NOW_ALONE),
+	    DIAL(record, RECORD, BIGGER, SMALLER, NOW, NOW_ALONE),
 	    DIAL(server.clients, NUMBER, 0, 4),
 	    DIAL(quorum, ENUM, TRI_UNKNOWN, TRI_YES),
 	};
@@ -288,7 +335,8 @@ static const struct dial primary_dials[] = {
     ROLE(local_role),
     DIAL(promised, NUMBER, 0, EPOCH, EPOCH + 1),
     DIAL(primary_epoch, NUMBER, 0, EPOCH - 1, EPOCH),
-    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, REOPENED, UNMARKED, NOW, NOW_ALONE, NOW_BACK, NOW_ANOTHERS, LATER),
+    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, SMALLER, REOPENED, UNMARKED, NOW, NOW_ALONE, NOW_BACK,
+	 NOW_ANOTHERS, SAME_ANOTHERS, LATER),
     TRI(worker),
     TRI(moment_over),
     TRI(patience_over),
@@ -319,6 +367,42 @@ static void primaries(void)
 	facts.server.wait_count = law_acknowledgers();
 	base = facts;
 	dials_each_three(primary_dials, ARRAY_LENGTH(primary_dials), &base, judge_monitor);
+}
+
+static unsigned long confirmations;
+
+/* Not more and not less, also where another guard stands before it. */
+static void confirmed_turn_of_one(void)
+{
+	bool confirmed = facts_confirmed(&config, &facts);
+
+	confirmations += confirmed;
+	if (confirmed != law_confirmed()) {
+		_cleanup_free_ char *line = facts_format(&facts);
+		fail_msg("of %llu nodes: %s, says the decision\n%s", (unsigned long long)config.instance.clone_max,
+			 confirmed ? "confirmed" : "not confirmed", line);
+	}
+}
+
+static void confirmed_turn(void)
+{
+	static const struct dial dials[] = {
+	    DIAL(record, RECORD, NO_RECORD, BEFORE_ALONE, BIGGER, SMALLER, UNMARKED, NOW, NOW_ALONE, NOW_BACK, NOW_ANOTHERS, SAME_ANOTHERS,
+		 LATER),
+	    DIAL(promised, NUMBER, 0, EPOCH - 1, EPOCH, EPOCH + 1),
+	    TRI(peers_known),
+	};
+
+	dials_each(dials, ARRAY_LENGTH(dials), confirmed_turn_of_one);
+}
+
+TEST(a_record_is_confirmed_by_a_majority_that_has_stored_it_and_promised_nothing_higher)
+{
+	for (uint64_t nodes = 1; nodes <= 4; nodes++) {
+		world(GTID_FLAVOUR_MYSQL, nodes, DURABILITY_ADAPTIVE);
+		views_each(confirmers, ARRAY_LENGTH(confirmers), facts.peer_count, false, confirmed_turn);
+	}
+	assert_true(confirmations > 0);
 }
 
 TEST(commits_are_released_only_once_a_majority_has_stored_that_their_primary_is_alone)
@@ -413,8 +497,8 @@ static void shown_each(size_t count, void (*what)(void))
 static void keep_turn(void)
 {
 	static const struct dial dials[] = {
-	    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, REOPENED, UNMARKED, NOW, NOW_ALONE, NOW_BACK, NOW_ANOTHERS,
-		 LATER),
+	    DIAL(record, RECORD, NO_RECORD, BEFORE, BEFORE_ALONE, BOUND, BIGGER, SMALLER, REOPENED, UNMARKED, NOW, NOW_ALONE, NOW_BACK,
+		 NOW_ANOTHERS, SAME_ANOTHERS, LATER),
 	    DIAL(promised, NUMBER, 0, EPOCH, EPOCH + 1),
 	    TRI(synced),
 	    TRI(peers_known),
@@ -439,8 +523,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(writes_open_only_with_enough_reports_of_this_very_election_all_of_them_contained),
+	    cmocka_unit_test(nothing_that_was_reported_is_passed_over_but_what_is_known_to_be_a_tail),
 	    cmocka_unit_test(writes_open_only_on_a_server_that_is_closed_drained_alone_and_waits_for_its_acknowledgers),
 	    cmocka_unit_test(no_single_unknown_fact_lets_writes_open),
+	    cmocka_unit_test(a_record_is_confirmed_by_a_majority_that_has_stored_it_and_promised_nothing_higher),
 	    cmocka_unit_test(commits_are_released_only_once_a_majority_has_stored_that_their_primary_is_alone),
 	    cmocka_unit_test(no_single_unknown_fact_releases_commits),
 	    cmocka_unit_test(a_node_keeps_the_newest_record_that_it_sees_and_never_goes_back),

@@ -32,8 +32,8 @@ static const struct {
 	const char *name;
 	struct verdict (*decide)(const struct config *config, const struct facts *facts);
 } decisions[] = {
-    {"monitor", decide_monitor}, {"start", decide_start}, {"stop", decide_stop},     {"promote", decide_promote},
-    {"demote", decide_demote},	 {"round", decide_round}, {"follow", decide_follow}, {"keep", decide_keep},
+    {"monitor", decide_monitor}, {"start", decide_start},   {"stop", decide_stop}, {"promote", decide_promote}, {"demote", decide_demote},
+    {"round", decide_round},	 {"follow", decide_follow}, {"keep", decide_keep}, {"linger", decide_linger},
 };
 
 static const char *const look_names[] = {"server", "peers", "primary", "accounts", "quorum", "sessions", "user-data", "mark", "clean"};

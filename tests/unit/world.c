@@ -50,9 +50,11 @@ const struct view reports[] = {
     {REPORT(SAME, TRI_YES), .record = BEFORE_ALONE},
     {REPORT(SAME, TRI_YES), .record = BOUND},
     {REPORT(LESS, TRI_YES), .record = BIGGER},
+    {REPORT(LESS, TRI_YES), .record = SMALLER, .data_epoch = EPOCH, .data_epoch_known = TRI_YES},
     {REPORT(SAME, TRI_YES), .record = REOPENED},
     {REPORT(SAME, TRI_YES), .record = NOW_ALONE},
     {REPORT(SAME, TRI_YES), .record = LATER},
+    {REPORT(SAME, TRI_YES), .record = SAME_ANOTHERS},
     {.role = ROLE_RECOVERING, .record = BOUND},
     /* of another round, for another, none */
     {.role = ROLE_REPLICA, .report_epoch = EPOCH - 1, .candidate = "node1", .held = SAME, .data = TRI_YES},
@@ -71,16 +73,17 @@ static void records_make(uint64_t voters)
 {
 	static const struct record all[RECORDED_COUNT] = {
 	    [BEFORE] = {EPOCH - 1, 1, RECORD_MAJORITY, 0, "node2"}, [BEFORE_ALONE] = {EPOCH - 1, 9, RECORD_ALONE, 0, "node1"},
-	    [BOUND] = {EPOCH - 1, 9, RECORD_ALONE, 0, "node2"},	    [BIGGER] = {EPOCH - 1, 2, RECORD_MAJORITY, 2, "node2"},
-	    [REOPENED] = {EPOCH, 1, RECORD_ALONE, 0, "node1"},	    [UNMARKED] = {EPOCH, 1, RECORD_UNMARKED, 0, "node1"},
-	    [NOW] = {EPOCH, 2, RECORD_MAJORITY, 0, "node1"},	    [NOW_ALONE] = {EPOCH, 3, RECORD_ALONE, 0, "node1"},
-	    [NOW_BACK] = {EPOCH, 4, RECORD_MAJORITY, 0, "node1"},   [NOW_ANOTHERS] = {EPOCH, 3, RECORD_ALONE, 0, "node2"},
+	    [BOUND] = {EPOCH - 1, 9, RECORD_ALONE, 0, "node2"},	    [SMALLER] = {EPOCH - 1, 3, RECORD_MAJORITY, 0, "node2"},
+	    [BIGGER] = {EPOCH - 1, 2, RECORD_MAJORITY, 2, "node2"}, [REOPENED] = {EPOCH, 1, RECORD_ALONE, 0, "node1"},
+	    [UNMARKED] = {EPOCH, 1, RECORD_UNMARKED, 0, "node1"},   [NOW] = {EPOCH, 2, RECORD_MAJORITY, 0, "node1"},
+	    [NOW_ALONE] = {EPOCH, 3, RECORD_ALONE, 0, "node1"},	    [NOW_BACK] = {EPOCH, 4, RECORD_MAJORITY, 0, "node1"},
+	    [NOW_ANOTHERS] = {EPOCH, 3, RECORD_ALONE, 0, "node2"},  [SAME_ANOTHERS] = {EPOCH, 1, RECORD_UNMARKED, 0, "node2"},
 	    [LATER] = {EPOCH + 1, 1, RECORD_MAJORITY, 0, "node2"},
 	};
 
 	memcpy(records, all, sizeof(records));
 	for (size_t r = NO_RECORD + 1; r < RECORDED_COUNT; r++)
-		records[r].voters += voters;
+		records[r].voters += r == SMALLER ? 1 : voters;
 }
 
 void world(enum gtid_flavour of, uint64_t nodes, enum durability durability)

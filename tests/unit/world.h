@@ -36,17 +36,19 @@ enum position {
 /* This node is node1. */
 enum recorded {
 	NO_RECORD,
-	BEFORE,	      /* of the epoch before, majority, of node2 */
-	BEFORE_ALONE, /* ..., alone, of this node */
-	BOUND,	      /* ..., alone, of node2 */
-	BIGGER,	      /* ..., majority, of node2, two voters more than there are now */
-	REOPENED,     /* of EPOCH, of this node, which was alone before */
-	UNMARKED,     /* or opened without an acknowledged mark */
-	NOW,	      /* a later version of it, majority */
-	NOW_ALONE,    /* then alone */
-	NOW_BACK,     /* then majority again */
-	NOW_ANOTHERS, /* of EPOCH, alone, of node2 */
-	LATER,	      /* of the next epoch, majority, of node2 */
+	BEFORE,	       /* of the epoch before, majority, of node2 */
+	BEFORE_ALONE,  /* ..., alone, of this node */
+	BOUND,	       /* ..., alone, of node2 */
+	BIGGER,	       /* ..., majority, of node2, two voters more than there are now */
+	SMALLER,       /* ..., majority, of node2, one voter */
+	REOPENED,      /* of EPOCH, of this node, which was alone before */
+	UNMARKED,      /* or opened without an acknowledged mark */
+	NOW,	       /* a later version of it, majority */
+	NOW_ALONE,     /* then alone */
+	NOW_BACK,      /* then majority again */
+	NOW_ANOTHERS,  /* of EPOCH, alone, of node2 */
+	SAME_ANOTHERS, /* of EPOCH, of the same version as UNMARKED and REOPENED, of node2 */
+	LATER,	       /* of the next epoch, majority, of node2 */
 	RECORDED_COUNT
 };
 
@@ -135,6 +137,9 @@ extern unsigned long tried, steps[STEP_COUNT];
 void counters_reset(void);
 void counters_say(const char *what, enum step step); /* fails when the step was never decided */
 
+/* What else the tests ask the laws. */
 uint64_t law_acknowledgers(void);
+bool law_confirmed(void);
+bool law_may_be_shed(const struct peer_facts *peer);
 
 #endif
