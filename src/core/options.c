@@ -256,9 +256,12 @@ char **server_argv(const struct config *config, const struct dialect *dialect, c
 	argv_add_rows(&argv, dialect, options);
 	if (config->power_safe)
 		argv_add(&argv, str_dup("--sync-relay-log=1"));
-	/* MySQL keeps that in tables. */
-	if (config->power_safe && dialect->from.flavour == GTID_FLAVOUR_MARIADB)
+	/* Without these files MariaDB throws its relay log away, which may be the second copy of what it has acknowledged. MySQL keeps them in
+	 * tables. */
+	if (config->power_safe && dialect->from.flavour == GTID_FLAVOUR_MARIADB) {
 		argv_add(&argv, str_dup("--sync-master-info=1"));
+		argv_add(&argv, str_dup("--sync-relay-log-info=1"));
+	}
 	if (config->instance.node)
 		argv_add(&argv,
 			 str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));

@@ -239,8 +239,11 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 				   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",
 				   ctx->config.tls ? "1" : "0", NULL)))
 		return -1;
-	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
-				      "password", ctx->credentials.replication.password, NULL));
+	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user, "password",
+				   ctx->credentials.replication.password, NULL)))
+		return -1;
+	/* The names of the new relay log's files, too. */
+	return ctx->config.power_safe ? dir_sync_all(ctx->config.datadir, err) : 0;
 }
 
 static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)

@@ -260,7 +260,8 @@ int server_secure(struct context *ctx, struct error *err)
 }
 
 /* MariaDB keeps what it replicates from in files that it does not write through: after a power cut they may be there without their content,
- * and the server then refuses every statement about replication. With GTID nothing in them is needed. Their first line is a number. */
+ * and the server then refuses every statement about replication. Without them its relay log is lost, as unsynced parts of it are in any power
+ * cut without power_safe; it is fetched again. Their first line is a number. */
 static int source_files_mend(const struct context *ctx, struct error *err)
 {
 	static const char *const names[] = {"master.info", "relay-log.info"};
