@@ -277,7 +277,7 @@ def by_primary_kill(scene, _node):
 
 
 def by_switchover(scene, _node):
-    move(scene, scene.roles["replica"])
+    attempted(lambda: move(scene, scene.roles["replica"]))
     return lambda: clear_moves(scene)
 
 
@@ -342,8 +342,14 @@ def clear_moves(scene):
 def operate(scene, command):
     """What an operator types, on a node that has quorum: what he types elsewhere is undone when the partitions merge."""
     for node in scene.lab.answering_nodes():
-        if node.run(["crm_node", "--quorum"], timeout=5).stdout.strip() == "1":
-            return node.run(command, timeout=15, check=True)
+        life = node.init()
+        try:
+            if node.run(["crm_node", "--quorum"], timeout=5).stdout.strip() == "1":
+                return node.run(command, timeout=15, check=True)
+        except LabError:
+            if node.init() == life:
+                raise
+            # It died under his hands: he goes to the next.
     raise LabError("no node has quorum")
 
 
@@ -355,7 +361,7 @@ def standby(scene, action):
 
 
 def standby_on(scene, node):
-    operate(scene, ["crm_attribute", "--node", node.name, "--name", "standby", "--update", "on"])
+    attempted(lambda: operate(scene, ["crm_attribute", "--node", node.name, "--name", "standby", "--update", "on"]))
 
 
 def standby_off(scene, node):
@@ -385,6 +391,14 @@ def retried(command, timeout=60.0):
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)
+
+
+def attempted(command):
+    """For what an operator begins: another fault may keep him from it."""
+    try:
+        return retried(command, 10)
+    except LabError as failed:
+        raise Missed(str(failed)) from None
 
 
 def daemon_kill(scene, action):
