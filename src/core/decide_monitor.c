@@ -189,6 +189,11 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	struct verdict follow = decide_follow(config, facts);
 	if (follow.step != STEP_DONE || follow.code != OCF_SUCCESS)
 		return follow.step == STEP_DONE && follow.code != OCF_DEGRADED ? verdict_done(OCF_DEGRADED, "%s", follow.reason) : follow;
+	/* Nobody is the primary, and this one will not be: for once the reason is for everybody to see. */
+	char reason[256];
+	if (!facts_primary(facts) && facts->disconnected_before == TRI_YES && facts->peers_known == TRI_YES &&
+	    decide_score(config, facts, reason) == SCORE_NONE)
+		return verdict_done(OCF_DEGRADED, "not to be promoted: %s", reason);
 	/* A primary that has just died looks like this too, and every change of a result makes Pacemaker calculate anew: it must have lasted. */
 	if (facts_primary(facts) && facts->disconnected_before == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "not connected to the primary: %.400s",

@@ -143,7 +143,8 @@ static struct verdict credentials_missed(const struct verdict *verdict, const st
 static void disconnected_note(struct context *ctx, const struct facts *facts)
 {
 	struct error ignored;
-	bool disconnected = facts->server.has_source == TRI_YES && facts->server.receiver != THREAD_RUNNING;
+	bool disconnected =
+	    facts->server.state == SERVER_UP && facts->local_role == ROLE_REPLICA && facts->server.receiver != THREAD_RUNNING;
 	if (!disconnected && facts->disconnected_before == TRI_YES)
 		(void)file_remove(ctx->disconnected_file, &ignored);
 	else if (disconnected && facts->disconnected_before == TRI_NO && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)

@@ -14,7 +14,7 @@ def wrong_values(agent):
             ("pid", "x", path), ("socket", "@x", path), ("credentials", "secrets", path),
             ("port", "0", port), ("port", "65536", port), ("port", "33o6", port), ("port", "-1", port), ("port", "3306 ", port),
             ("max_lag", "soon", time), ("max_lag", "-1s", time), ("shutdown_timeout", "1 year", time), ("shutdown_timeout", "99999999999999999999s", time),
-            ("durability", "best", choice + ": majority async"), ("durability", "MAJORITY", choice), ("provision", "yes", choice + ": auto manual"),
+            ("durability", "best", choice + ": majority adaptive async"), ("durability", "MAJORITY", choice), ("provision", "yes", choice + ": auto manual"),
             ("tls", "perhaps", "true or false"),
             ("promoted_sysvars", "max_connections", "name=value"), ("promoted_sysvars", "=1", "name=value"),
             ("promoted_sysvars", "max_connections=1 2", "a number, a word, or text in single quotes"),
