@@ -212,6 +212,7 @@ def agent_kill(scene, action):
             time.sleep(after)
             if process.send(who, signal.SIGKILL):
                 return
+            after /= 2                  # it was over sooner than that
     finally:
         undo()
 
@@ -307,7 +308,7 @@ AGENT_ACTIONS = {                   # action: (what makes the cluster run it, th
     "promote": (("primary-kill", "switchover"), 0.08, 4),
     "demote": (("switchover", "standby", "primary-kill"), 0.1, 2),
     "start": (("server-kill", "return"), 0.6, 3),
-    "stop": (("standby", "server-kill"), 0.2, 2),
+    "stop": (("standby", "server-kill"), 0.1, 2),
     "worker": (("primary-kill",), 1.0, 1),
 }
 
