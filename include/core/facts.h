@@ -62,7 +62,8 @@ struct server_facts {
 	uint64_t clients;		/* connected semi-sync replicas */
 	uint64_t waiting;		/* commits that wait for an acknowledgement now */
 	enum tri waiting_known;
-	uint64_t data_epoch; /* the highest mark in what it has executed; 0: none, or not known */
+	uint64_t acknowledged; /* commits that were acknowledged by replicas since the server started */
+	uint64_t data_epoch;   /* the highest mark in what it has executed; 0: none, or not known */
 	enum tri data_epoch_known;
 	enum tri user_data; /* a schema that is not the server's own */
 	enum tri accounts;  /* the configured accounts exist */
@@ -122,7 +123,10 @@ struct facts {
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
 	/* the cluster */
-	enum tri marked; /* this action has written a mark: YES, it was acknowledged; NO, not in time */
+	enum tri stalled;     /* commits wait, and none was acknowledged since the monitor before */
+	enum tri stuck;	      /* for so long that whoever seems to be connected does not acknowledge */
+	enum tri back_failed; /* not long ago, connected replicas did not acknowledge the mark that would have ended being alone */
+	enum tri marked;      /* this action has written a mark: YES, it was acknowledged; NO, not in time */
 	enum tri quorum;
 	enum tri synced;      /* two nodes: this one has stored its peer's record since it joined the cluster */
 	enum tri peers_known; /* the others' attributes were read */

@@ -17,7 +17,7 @@ struct context {
 	const struct dialect *dialect; /* NULL until the server's version is known */
 	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
 	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file, *word_file,
-	    *property_file, *said_file;
+	    *property_file, *said_file, *waiting_file, *back_file;
 	char *state_dir, *local_file, *worker_log;
 	char *filling_marker; /* in the data directory: a copy is being loaded into it */
 	char *init_marker;    /* in the data directory: it is being initialised */

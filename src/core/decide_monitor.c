@@ -34,6 +34,17 @@ static struct record record_next(const struct config *config, const struct facts
 	return record;
 }
 
+/* Replicas that may acknowledge: connected, as the server says, but no more than have a node; none when commits are stuck all the same. */
+static uint64_t acknowledging(const struct facts *facts)
+{
+	uint64_t replicas = 0;
+	if (facts->stuck == TRI_YES)
+		return 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		replicas += facts->peers[i].role == ROLE_REPLICA;
+	return facts->peers_known == TRI_YES && replicas < facts->server.clients ? replicas : facts->server.clients;
+}
+
 /* Rule 9, and 13: the replicas are connected, and commits wait for them. Once one of ours was acknowledged they hold everything, and only
  * then the record may say so. */
 static struct verdict decide_back(const struct config *config, const struct facts *facts)
@@ -41,6 +52,12 @@ static struct verdict decide_back(const struct config *config, const struct fact
 	struct verdict v = verdict_step(STEP_MARK, "enough replicas are back");
 	struct record record = record_next(config, facts, RECORD_MAJORITY);
 	v.number = facts->primary_epoch;
+	/* What was released before is released again: the record still says so. */
+	bool alone = facts->marked == TRI_NO && facts->record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE;
+	if (alone && facts->quorum == TRI_UNKNOWN && facts->patience_over != TRI_YES)
+		return verdict_look(LOOK_QUORUM);
+	if (alone && facts->quorum == TRI_YES && facts->moment_over == TRI_YES && facts_confirmed(config, facts))
+		return verdict_step(STEP_RELEASE_COMMITS, "stays alone: the replicas are connected, but do not acknowledge");
 	if (facts->marked == TRI_NO)
 		return verdict_done(OCF_DEGRADED_PROMOTED,
 				    "the replicas are connected, and have yet to receive what was written without them");
@@ -67,12 +84,11 @@ static const char *goes_alone_not(const struct config *config, const struct fact
  * are released. */
 static struct verdict decide_alone(const struct config *config, const struct facts *facts, uint64_t k)
 {
-	const struct server_facts *server = &facts->server;
 	bool recorded = facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->primary_epoch &&
 			str_equal(facts->record.primary, config->instance.node);
 	struct verdict waits =
 	    verdict_done(OCF_DEGRADED_PROMOTED, "commits wait: %llu of %llu replicas that must acknowledge are connected; %s",
-			 (unsigned long long)server->clients, (unsigned long long)k, goes_alone_not(config, facts));
+			 (unsigned long long)acknowledging(facts), (unsigned long long)k, goes_alone_not(config, facts));
 	if (config->durability != DURABILITY_ADAPTIVE || !config->instance.clustered || facts->quorum == TRI_NO || !facts->primary_epoch)
 		return waits;
 	if (facts->quorum == TRI_UNKNOWN)
@@ -80,7 +96,7 @@ static struct verdict decide_alone(const struct config *config, const struct fac
 	/* A replica that has just been restarted is back in a moment. */
 	if (facts->moment_over != TRI_YES)
 		return verdict_step(STEP_WAIT, "%llu of %llu replicas that must acknowledge are connected",
-				    (unsigned long long)server->clients, (unsigned long long)k);
+				    (unsigned long long)acknowledging(facts), (unsigned long long)k);
 	if (!recorded) {
 		struct record record = record_next(config, facts, RECORD_ALONE);
 		return verdict_record(&record,
@@ -98,18 +114,18 @@ static struct verdict decide_primary_waits(const struct config *config, const st
 	const struct server_facts *server = &facts->server;
 	bool alone = facts->record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE;
 	/* In effect: nothing waits for anybody. */
-	if (alone && server->source_on == TRI_NO && server->clients < k)
+	if (alone && server->source_on == TRI_NO && (acknowledging(facts) < k || facts->back_failed == TRI_YES))
 		return verdict_done(
 		    OCF_DEGRADED_PROMOTED,
-		    "alone: commits are acknowledged that only this node has, since too few replicas are connected (%llu of %llu)",
-		    (unsigned long long)server->clients, (unsigned long long)k);
+		    "alone: commits are acknowledged that only this node has, since too few replicas acknowledge (%llu of %llu)",
+		    (unsigned long long)(facts->back_failed == TRI_YES ? 0 : acknowledging(facts)), (unsigned long long)k);
 	if (server->source_on != TRI_YES || server->wait_count != k) {
 		struct verdict v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was off or waited for %llu instead of %llu",
 						(unsigned long long)server->wait_count, (unsigned long long)k);
 		v.number = k;
 		return v;
 	}
-	if (server->clients < k)
+	if (acknowledging(facts) < k)
 		return decide_alone(config, facts, k);
 	if (facts->record.epoch && (facts->record.mode != RECORD_MAJORITY || facts->record.voters != facts_voters_marked(config, facts)))
 		return decide_back(config, facts);
@@ -143,7 +159,8 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 	if (server->waiting_known != TRI_YES)
 		return verdict_done(OCF_DEGRADED_PROMOTED, "whether commits wait for an acknowledgement is not known");
 	/* While all is well the others are looked at now and then only. */
-	if (facts->peers_known != TRI_YES && (server->clients < k || facts->published == TRI_NO || facts->record.mode == RECORD_ALONE))
+	if (facts->peers_known != TRI_YES &&
+	    (server->clients < k || facts->stalled == TRI_YES || facts->published == TRI_NO || facts->record.mode == RECORD_ALONE))
 		return facts->patience_over != TRI_YES ? verdict_look(LOOK_PEERS)
 						       : verdict_done(OCF_DEGRADED_PROMOTED, "the other nodes' attributes cannot be read");
 	return k > 0 ? decide_primary_waits(config, facts, k) : verdict_done(OCF_RUNNING_PROMOTED, "%s", "");

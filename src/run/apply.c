@@ -159,13 +159,19 @@ static int mark(struct context *ctx, const struct facts *facts, uint64_t epoch, 
 	if (rc == 0 && ctx->marked != TRI_YES) {
 		log_warning("the mark of epoch %llu was not acknowledged: %s", (unsigned long long)epoch, missed.sentence);
 		context_disconnect(ctx); /* the statement may still wait in the server */
+		if (facts->local_role == ROLE_PRIMARY && file_write(ctx->back_file, "", 0600, &missed))
+			log_warning("%s", missed.sentence);
 	}
 	return rc;
 }
 
 /* From now on commits are acknowledged that only this node has: only once a majority has stored that, and promotes no other. */
-static int release_commits(struct context *ctx, struct error *err)
+static int release_commits(struct context *ctx, const struct facts *facts, struct error *err)
 {
+	struct error ignored;
+	/* Those that are connected and silent are not tried again at once. */
+	if (facts->stuck == TRI_YES)
+		(void)file_write(ctx->back_file, "", 0600, &ignored);
 	return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
 }
 
@@ -434,7 +440,7 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_MARK:
 		return mark(ctx, facts, verdict->number, *verdict->reason ? verdict->reason : "promotion", err);
 	case STEP_RELEASE_COMMITS:
-		return release_commits(ctx, err);
+		return release_commits(ctx, facts, err);
 	case STEP_PUBLISH:
 		if (facts->opened_now == TRI_YES)
 			publish_score(ctx, facts);

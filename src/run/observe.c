@@ -81,6 +81,8 @@ static void observe_semisync(struct context *ctx, struct server_facts *server, b
 		size_t length = name ? strlen(name) : 0;
 		if (length > 8 && strcasecmp(name + length - 8, "_clients") == 0)
 			server->clients = number_or(value, 0);
+		if (length > 7 && strcasecmp(name + length - 7, "_yes_tx") == 0)
+			server->acknowledged = number_or(value, 0);
 		if (length > 14 && strcasecmp(name + length - 14, "_wait_sessions") == 0) {
 			server->waiting = number_or(value, UINT64_MAX);
 			server->waiting_known = TRI_YES;
@@ -175,6 +177,11 @@ static void observe_user_data(struct context *ctx, struct server_facts *server)
 	sql_rows_clear(&rows);
 }
 
+/* A disk that hesitates is no reason to go on without it. */
+#define STUCK_MS 2500
+/* Replicas that were connected and did not acknowledge are not tried again before. */
+#define BACK_AGAIN_MS 20000
+
 /* Shorter than this, a broken connection says nothing of the process: it may be shutting down. */
 #define SILENCE_MS 1000
 
@@ -239,6 +246,33 @@ static void observe_data_epoch(struct context *ctx, struct facts *facts)
 	sql_rows_clear(&rows);
 }
 
+/* A replica whose node has died, or whose network is cut, stays connected in the eyes of the server for minutes. What counts is that commits
+ * are acknowledged. The file: how many were when commits were first seen to wait, and since when (monotonic ms). */
+static void observe_stall(struct context *ctx, struct facts *facts)
+{
+	_cleanup_free_ char *text = NULL, *now = NULL;
+	struct error ignored;
+	uint64_t acknowledged = 0, since_ms = 0, age_ms, now_ms = clock_now_ms();
+	char *blank;
+	facts->back_failed = tri_of(file_age_ms(ctx->back_file, &age_ms) && age_ms < BACK_AGAIN_MS);
+	if (facts->server.waiting_known != TRI_YES)
+		return;
+	bool known = file_read(ctx->waiting_file, 64, &text, &ignored) == 0 && text && (blank = strchr(text, ' ')) != NULL;
+	if (known) {
+		*blank = '\0';
+		known = parse_u64(text, 0, UINT64_MAX, &acknowledged) && parse_u64(blank + 1, 0, now_ms, &since_ms);
+	}
+	bool same = known && facts->server.waiting > 0 && acknowledged == facts->server.acknowledged;
+	facts->stalled = tri_of(same);
+	facts->stuck = tri_of(same && now_ms - since_ms >= STUCK_MS);
+	if (facts->server.waiting == 0 && text)
+		(void)file_remove(ctx->waiting_file, &ignored);
+	if (facts->server.waiting == 0 || same || dir_make(ctx->run_dir, 0755, 0, 0, &ignored))
+		return;
+	now = str_printf("%llu %llu", (unsigned long long)facts->server.acknowledged, (unsigned long long)now_ms);
+	(void)file_write(ctx->waiting_file, now, 0600, &ignored);
+}
+
 static void observe_server(struct context *ctx, unsigned int look, struct facts *facts)
 {
 	struct server_facts *server = &facts->server;
@@ -261,6 +295,8 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 	}
 	observe_replication(ctx, server);
 	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
+	if (facts->local_role == ROLE_PRIMARY)
+		observe_stall(ctx, facts);
 	if (look & LOOK_MARK)
 		observe_data_epoch(ctx, facts);
 	if (look & LOOK_SESSIONS)

@@ -241,6 +241,15 @@ static const char *mark_law(enum decision decision, const struct verdict *v)
 	return write_law();
 }
 
+static uint64_t replicas_seen(void)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < facts.peer_count; i++)
+		count += peers[i].role == ROLE_REPLICA;
+	return count;
+}
+
 /* The node that is, or is being made, the primary says in which epoch it is alone. */
 static const char *alone_law(enum decision decision, const struct record *record)
 {
@@ -253,7 +262,9 @@ static const char *alone_law(enum decision decision, const struct record *record
 		LAW(stays_alone());
 		return write_law();
 	}
-	LAW(facts.server.clients < law_acknowledgers());
+	/* Too few replicas, or none that acknowledges: commits are stuck, or the mark of the way back was. */
+	LAW(replicas_seen() < law_acknowledgers() || facts.server.clients < law_acknowledgers() || facts.stuck == TRI_YES ||
+	    (facts.marked == TRI_NO && facts.record.mode == RECORD_ALONE));
 	LAW(waits_for_acknowledgers());
 	LAW(facts.moment_over == TRI_YES);
 	return primary_law();

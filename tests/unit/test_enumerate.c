@@ -133,6 +133,13 @@ static void follower_flags_turn(void)
 
 TEST(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas)
 {
+	/* The third node: an election without this one needs it. */
+	static const struct view others[] = {
+	    {.role = ROLE_RECOVERING, .data = TRI_YES},
+	    {.role = ROLE_REPLICA, .data = TRI_NO},
+	    {.role = ROLE_REPLICA, .data = TRI_YES},
+	};
+
 	counters_reset();
 	for (size_t f = 0; f < 2; f++) {
 		for (int provision = PROVISION_AUTO; provision <= PROVISION_MANUAL; provision++) {
@@ -142,7 +149,10 @@ TEST(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas)
 			facts.local_role = ROLE_REPLICA;
 			facts.server.writable = TRI_NO;
 			facts.promised = EPOCH;
-			primary_each(follower_turn);
+			for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+				view_show(&peers[1], &others[i]);
+				primary_each(follower_turn);
+			}
 			config.instance.interval_ms = f ? 10000 : 0;
 			primary_each(follower_flags_turn);
 		}
