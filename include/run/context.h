@@ -37,6 +37,7 @@ struct context {
 	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */
 	uint64_t diverged_since_ms;
+	bool attributes_missed; /* said once, however often it is tried again */
 	char *reported;	   /* the report as published in this action */
 	struct error last; /* why the last step or look failed */
 };

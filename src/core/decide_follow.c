@@ -133,7 +133,8 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	if (facts->local_role != ROLE_REPLICA || server->writable != TRI_NO)
 		return verdict_done(OCF_DEGRADED, "follows nobody: it is not known to be a closed replica");
 	if (facts->peers_known != TRI_YES)
-		return verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE)
+						       : verdict_look(LOOK_PEERS);
 	const struct peer_facts *primary = facts_primary(facts);
 	if (!primary)
 		return verdict_done(OCF_SUCCESS, "no primary is known yet");

@@ -160,9 +160,9 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 		return verdict_done(OCF_DEGRADED_PROMOTED, "whether commits wait for an acknowledgement is not known");
 	/* While all is well the others are looked at now and then only. */
 	if (facts->peers_known != TRI_YES &&
-	    (server->clients < k || facts->stalled == TRI_YES || facts->published == TRI_NO || facts->record.mode == RECORD_ALONE))
+	    (acknowledging(facts) < k || facts->stalled == TRI_YES || facts->published == TRI_NO || facts->record.mode == RECORD_ALONE))
 		return facts->patience_over != TRI_YES ? verdict_look(LOOK_PEERS)
-						       : verdict_done(OCF_DEGRADED_PROMOTED, "the other nodes' attributes cannot be read");
+						       : verdict_done(OCF_DEGRADED_PROMOTED, "%s", ATTRIBUTES_UNREADABLE);
 	return k > 0 ? decide_primary_waits(config, facts, k) : verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 }
 
@@ -198,7 +198,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	/* Now and then, whether it is the primary that it receives from; and as long as its record binds it to a primary that is alone. */
 	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;
 	if ((facts->published == TRI_NO || unsettled) && facts->peers_known != TRI_YES)
-		return verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE)
+						       : verdict_look(LOOK_PEERS);
 	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
 		return server->lagging == TRI_YES
 			   ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s)

@@ -51,7 +51,8 @@ static struct verdict check_cluster(const struct config *config, const struct fa
 	if (!config->instance.clustered || facts_lone(config))
 		return (struct verdict){0};
 	if (facts->peers_known != TRI_YES)
-		return verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_ERR_GENERIC, "%s", ATTRIBUTES_UNREADABLE)
+						       : verdict_look(LOOK_PEERS);
 	const struct peer_facts *other = facts_primary(facts);
 	/* An older one acknowledges nothing once its voters have promised; without acknowledgements it would go on. */
 	if (other && (other->epoch >= facts->promised || config->durability == DURABILITY_ASYNC))

@@ -171,8 +171,10 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_done(OCF_SUCCESS, "has no report: it is the primary itself");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_done(OCF_SUCCESS, "has no report: the file that says what it has promised cannot be read");
+	/* The others' promotion waits for this notification. */
 	if (facts->peers_known != TRI_YES)
-		return verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: %s", ATTRIBUTES_UNREADABLE)
+						       : verdict_look(LOOK_PEERS);
 	/* What it publishes says whether there is anything in it. */
 	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);

@@ -306,8 +306,9 @@ void peers_observe(struct context *ctx, struct facts *facts)
 {
 	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0 && synced_read(ctx, facts) == 0)
 		facts->peers_known = TRI_YES;
-	else
+	else if (!ctx->attributes_missed)
 		log_warning("node attributes: %s", ctx->last.sentence);
+	ctx->attributes_missed = facts->peers_known != TRI_YES;
 }
 
 /* A promotion's transition ends before this; a change of the CIB in the middle of it would start it anew. */
