@@ -11,7 +11,8 @@ SERVER = {      # how an administrator initialises a data directory, and runs th
     "mysql": ("mysqld --no-defaults --initialize-insecure --user=mysql --datadir={0} --log-error=/tmp/by-hand.log",
               "mysqld --no-defaults --gtid-mode=ON --enforce-gtid-consistency=ON --mysqlx=OFF"),
 }
-OPTIONS = "--user=mysql --datadir={0} --socket=/run/mysqld/mysqld.sock --log-bin=binlog --skip-networking --server-id={1} --log-error=/tmp/by-hand.log"
+OPTIONS = ("--user=mysql --datadir={0} --socket=/run/mysqld/mysqld.sock --log-bin=binlog --skip-networking --server-id={1} "
+           "--log-error=/tmp/by-hand.log")
 
 
 def start_over(lab):
@@ -49,11 +50,9 @@ def by_hand(lab, name, *statements, initialise=True):
 
 def copy_data(lab, source, target):
     """A copy of a data directory at rest, as rsync would make it."""
-    archive = lab.shared + "/data.tar"
-    inside = "/run/systole-lab/data.tar"
-    lab.node(source).run(f"tar -C {DATADIR} -cf {inside} .", timeout=60, check=True)
-    lab.node(target).run(f"tar -C {DATADIR} -xf {inside} && rm -f {inside} {DATADIR}/auto.cnf", timeout=60, check=True)
-    return archive
+    archive = "/run/systole-lab/data.tar"           # in the directory that the nodes share
+    lab.node(source).run(f"tar -C {DATADIR} -cf {archive} .", timeout=60, check=True)
+    lab.node(target).run(f"tar -C {DATADIR} -xf {archive} && rm -f {archive} {DATADIR}/auto.cnf", timeout=60, check=True)
 
 
 def shop(rows):

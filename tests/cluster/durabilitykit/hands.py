@@ -30,7 +30,8 @@ def semisync_off(lab):
     """Somebody switches semi-sync off, on the primary and on a replica."""
     primary = wait_whole(lab)
     took = {}
-    for name, variable, limit in ((primary, words(lab)["source"], 2 * PRIMARY_S), (others(lab, primary)[0], words(lab)["replica"], 2 * REPLICA_S)):
+    for name, part, limit in ((primary, "source", 2 * PRIMARY_S), (others(lab, primary)[0], "replica", 2 * REPLICA_S)):
+        variable = words(lab)[part]
         lab.sql(name, f"SET GLOBAL {variable} = 0")
         took[name] = time_until(lab, name, f"SELECT @@GLOBAL.{variable}", "1", 20, f"{variable} of {name} to be on again")
         check(took[name] <= limit, f"{variable} of {name} was on again after {took[name]:.1f} s, more than {limit} s")
