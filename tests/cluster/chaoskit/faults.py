@@ -333,7 +333,11 @@ def switchover(scene, action):
 
 def move(scene, target):
     scene.moved = True
-    operate(scene, ["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+    try:
+        operate(scene, ["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+    except LabError as failed:
+        if "already exists" not in str(failed):     # an attempt before, whose answer was lost
+            raise
 
 
 def clear_moves(scene):
