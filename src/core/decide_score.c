@@ -13,17 +13,11 @@ static enum score none(char reason[static 256], const char *why)
 static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {
 	bool empty = gtid_set_empty(facts->server.executed);
-	const struct record *bound = facts_bound(config, facts);
 	uint64_t known = 1, with_data = 0, without = 0;
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY;
 		with_data += facts->peers[i].data == TRI_YES;
 		without += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_NO;
-	}
-	if (bound && !empty) {
-		snprintf(reason, 256, "%.128s took writes alone in epoch %llu: only it may be promoted", bound->primary,
-			 (unsigned long long)bound->epoch);
-		return SCORE_NONE;
 	}
 	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
 		return none(reason, NOT_SYNCED);
@@ -66,6 +60,12 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 	const struct peer_facts *primary = facts_primary(facts);
 	if (facts_lone(config))
 		return SCORE_GOOD;
+	const struct record *bound = facts_bound(config, facts);
+	if (bound && !gtid_set_empty(server->executed)) {
+		snprintf(reason, 256, "%.128s took writes alone in epoch %llu: only it may be promoted", bound->primary,
+			 (unsigned long long)bound->epoch);
+		return SCORE_NONE;
+	}
 	if (facts->peers_known != TRI_YES && server->receiver != THREAD_RUNNING)
 		return none(reason, "what the other nodes are is not known");
 	if (primary && (gtid_set_empty(server->executed) || facts->diverged_twice == TRI_YES))
