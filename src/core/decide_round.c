@@ -135,7 +135,11 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 			return verdict_target(STEP_REPORT, candidate, "%s", "");
 		return verdict_step(STEP_WAIT, "waits until %s has everything", candidate);
 	}
-	/* Not earlier: until the candidate has reported, a late node may raise the epoch of this round, and at a first start all must. */
+	/* At a first start all must report in one epoch. Not before they have: a late node takes the promise of one that has left the round for
+	 * an older one, and raises the epoch; and whose worker waits for a primary cannot report again. A monitor fills it, too. */
+	if (gtid_set_empty(held) && gtid_set_empty(peer->held) && voters_beside(facts, candidate) + 2 < config->instance.clone_max)
+		return facts->moment_over == TRI_YES ? verdict_done(OCF_SUCCESS, "empty: it is filled after the promotion")
+						     : verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (gtid_set_empty(held))
 		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
 	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&
