@@ -169,8 +169,11 @@ static int mark(struct context *ctx, const struct facts *facts, uint64_t epoch, 
 static int release_commits(struct context *ctx, const struct facts *facts, struct error *err)
 {
 	struct error ignored;
-	/* Those that are connected and silent are not tried again at once. */
-	if (facts->stuck == TRI_YES)
+	bool silent = false;
+	/* Those that are there and do not acknowledge are not tried again at once. */
+	for (size_t i = 0; i < facts->peer_count; i++)
+		silent = silent || (facts->stuck == TRI_YES && facts->peers[i].role == ROLE_REPLICA);
+	if (silent)
 		(void)file_write(ctx->back_file, "", 0600, &ignored);
 	return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
 }
