@@ -114,6 +114,7 @@ def one_returns(lab):
         outage.expect_no_primary(ALONE_FOR, "though it is the only node that has returned")
         first = wait_for_sentence(lab, "WITHOUT quorum", 10, "crm_mon to say that there is no quorum")
         lab.node(outage.fresh).power_on()
+        lab.wait_until(lambda: bool(lab.node(outage.fresh).processes("corosync")), 10, "the node to have prepared its disk", interval=0.02)
         break_server(lab, outage.fresh)
         try:
             lab.wait_until(lambda: lab.state().quorum and lab.node(outage.stale).mysqld(), 60, "two nodes, and one server")
