@@ -18,6 +18,12 @@ static struct verdict decide_monitor_dead(const struct config *config, const str
 	/* Also a node whose server does not run keeps the newest record: a primary may be waiting for it. */
 	if (config->instance.interval_ms && config->instance.clustered && facts->peers_known != TRI_YES && facts->patience_over != TRI_YES)
 		return verdict_look(LOOK_PEERS);
+	/* The primary may be about to go on alone, and Pacemaker's next action here may be seconds away. */
+	if (config->instance.interval_ms && config->instance.clustered && !is_primary(facts) && facts->patience_over != TRI_YES) {
+		struct verdict linger = facts->published == TRI_NO ? verdict_step(STEP_PUBLISH, "%s", "") : decide_linger(config, facts);
+		if (linger.step != STEP_DONE)
+			return linger;
+	}
 	if (config->instance.interval_ms && is_primary(facts))
 		return verdict_done(OCF_FAILED_PROMOTED, "the server is gone: its process has ended; see %s", config->log);
 	if (config->instance.interval_ms)
