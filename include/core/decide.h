@@ -133,6 +133,7 @@ struct verdict verdict_target(enum step step, const char *target, const char *fm
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
+#define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */
 #define ATTRIBUTES_UNREADABLE "the other nodes' attributes cannot be read"
 bool facts_lone(const struct config *config); /* one instance only: no cluster to ask */
 

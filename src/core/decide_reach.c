@@ -12,10 +12,15 @@ static bool reported(const struct config *config, const struct facts *facts, con
 }
 
 /* Only a candidate that has applied what it received may change its source: its relay log may be one of the copies that count. */
-static struct verdict fetch(const struct server_facts *server, const struct peer_facts *peer)
+static struct verdict fetch(const struct facts *facts, const struct peer_facts *peer)
 {
+	const struct server_facts *server = &facts->server;
 	bool receives = server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING;
-	if (receives && peer->address && str_equal(server->source_host, peer->address) && server->source_port == peer->port)
+	if (str_empty(peer->address))
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_ERR_GENERIC, "%s holds more, and does not say where: " NO_ADDRESS,
+								      peer->name)
+						       : verdict_step(STEP_WAIT, "%s holds more, and does not say where", peer->name);
+	if (receives && str_equal(server->source_host, peer->address) && server->source_port == peer->port)
 		return verdict_step(STEP_WAIT, "fetches what %s holds", peer->name);
 	if (server_drained(server) == TRI_YES)
 		return verdict_target(STEP_FOLLOW, peer->name, "%s holds more: fetched before the promotion", peer->name);
@@ -88,7 +93,7 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 		case GTID_AHEAD:
 			break;
 		case GTID_BEHIND:
-			verdict = fetch(&facts->server, peer);
+			verdict = fetch(facts, peer);
 			break;
 		case GTID_DIVERGED:
 		case GTID_RELATION_UNKNOWN:

@@ -147,6 +147,9 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= facts_acknowledgers(config, facts))
 		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
+	if (str_empty(peer->address))
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "%s cannot be followed yet: " NO_ADDRESS, candidate)
+						       : verdict_step(STEP_WAIT, "waits for the address of %s", candidate);
 	if (server_drained(server) == TRI_YES)
 		return verdict_target(STEP_FOLLOW, candidate, "%s", "");
 	if (server->applier_error || facts->patience_over == TRI_YES)

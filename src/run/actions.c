@@ -238,6 +238,9 @@ static struct verdict notify_round(struct context *ctx)
 	/* For the part of those that take part now: MariaDB's receivers need a second to stop when their source is dead. */
 	ctx->patience_ms = clock_now_ms() + 3000;
 	ctx->moment_ms = clock_now_ms() + 250;
+	/* The promotion waits for this, whatever goes wrong here. */
+	if (ctx->near_ms > ctx->patience_ms + 3000)
+		ctx->near_ms = ctx->patience_ms + 3000;
 	return run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, NULL);
 }
 

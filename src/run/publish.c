@@ -261,8 +261,12 @@ static int peers_read(struct context *ctx, const char *suffix, struct facts *fac
 {
 	_cleanup_free_ char *name = attr_name(ctx, suffix);
 	struct attr_values values = {0};
+	struct error ignored;
 	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
 		return -1;
+	/* The attribute manager was restarted, and has forgotten what this node has published. */
+	if (!*suffix && !attr_values_get(&values, ctx->config.instance.node))
+		(void)file_remove(ctx->published_file, &ignored);
 	for (size_t i = 0; i < values.count; i++) {
 		struct fields fields;
 		const char *version;
