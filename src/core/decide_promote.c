@@ -239,10 +239,12 @@ struct verdict decide_promote(const struct config *config, const struct facts *f
 		return decide_promote_up(config, facts);
 	case SERVER_DEAD:
 		return verdict_done(OCF_ERR_GENERIC, "the server does not run");
+	case SERVER_FROZEN:
+		/* Another node can be promoted meanwhile. */
+		return verdict_done(OCF_ERR_GENERIC, "the server does not answer and its process does nothing");
 	case SERVER_UNKNOWN:
 	case SERVER_STARTING:
 	case SERVER_BUSY:
-	case SERVER_FROZEN:
 		break;
 	}
 	return verdict_step(STEP_WAIT, "the server does not answer");
