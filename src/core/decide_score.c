@@ -3,10 +3,22 @@
 
 #include <stdio.h>
 
+#include "base/str.h"
+
 static enum score none(char reason[static 256], const char *why)
 {
 	snprintf(reason, 256, "%s", why);
 	return SCORE_NONE;
+}
+
+/* Another has reported what this node lacks. */
+static bool behind_a_report(const struct facts *facts)
+{
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (gtid_set_compare(held, facts->peers[i].held) == GTID_BEHIND)
+			return true;
+	return false;
 }
 
 /* Nobody is the primary: is there a point in promoting this one? */
@@ -35,6 +47,10 @@ static enum score score_election(const struct config *config, const struct facts
 		return none(reason, facts->server.user_data == TRI_YES
 					? "has schemas but no GTID, and another node has data: they cannot be compared"
 					: "empty, and another node has data");
+	/* In the very first start there may be no account yet to fetch it with: the other is to be chosen. Later, a candidate fetches what it
+	 * lacks, and a change of scores in the middle of an election costs more than that. */
+	if (!facts_record(facts)->epoch && behind_a_report(facts))
+		return SCORE_BEHIND;
 	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
 }
 
