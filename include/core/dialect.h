@@ -19,7 +19,7 @@ bool server_version_parse(const char *text, struct server_version *ret);
 /* Statements have arguments in braces: {host} is quoted text, {port} a number, {id} a number, {k} a number. */
 enum statement {
 	STATEMENT_OBSERVE, /* one row: read_only, super_read_only, server_id, server_uuid, executed, applied_position, own_binlog, purged */
-	STATEMENT_SEMISYNC, /* one row: source_enabled, replica_enabled, wait_count, wait_point, timeout; refused when the plugin is missing */
+	STATEMENT_SEMISYNC, /* one row: source_enabled, replica_enabled, wait_count, wait_point, wait_without, timeout; refused without the plugin */
 	STATEMENT_SEMISYNC_STATUS, /* rows: Variable_name, Value */
 	STATEMENT_REPLICA_STATUS,  /* rows with the columns of struct dialect */
 	STATEMENT_USER_DATA,	   /* one row when there is a schema that is not the server's own */
@@ -34,7 +34,7 @@ enum statement {
 	STATEMENT_SEMISYNC_REPLICA_ON,
 	STATEMENT_SEMISYNC_WAIT,  /* {timeout}: never fall back to asynchronous */
 	STATEMENT_SEMISYNC_COUNT, /* {k}; NULL where the server always waits for one */
-	STATEMENT_SEMISYNC_POINT,
+	STATEMENT_SEMISYNC_POINT, /* after the binary log is synced; also while no replica is connected */
 	STATEMENT_SEMISYNC_SOURCE_ON,
 	STATEMENT_SEMISYNC_SOURCE_OFF,
 	STATEMENT_SET_SOURCE,	     /* {host} {port} {user} {password} {tls} */

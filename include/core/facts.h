@@ -59,6 +59,7 @@ struct server_facts {
 	enum tri lagging;		/* lag_s is beyond max_lag; UNKNOWN when the server cannot tell */
 	enum tri source_on, replica_on; /* both sides of semi-sync */
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
+	enum tri lossless;		/* it waits before others see the commit, without end, and also while no replica is connected */
 	uint64_t clients;		/* connected semi-sync replicas */
 	uint64_t waiting;		/* commits that wait for an acknowledgement now */
 	enum tri waiting_known;

@@ -10,6 +10,9 @@
 #include "core/config.h"
 #include "core/dialect.h"
 
+/* Milliseconds. It must never fall back to asynchronous; MySQL 9.7 and MariaDB 10.11 take this value. */
+#define SEMISYNC_FOR_EVER "1000000000000"
+
 /* A variable that only the agent sets: read_only, semi-sync, what the laws fix. Name with underscores. */
 bool option_is_owned(const char *name);
 

@@ -125,9 +125,11 @@ static struct verdict decide_primary_waits(const struct config *config, const st
 		    OCF_DEGRADED_PROMOTED,
 		    "alone: commits are acknowledged that only this node has, since too few replicas acknowledge (%llu of %llu)",
 		    (unsigned long long)(facts->back_failed == TRI_YES ? 0 : acknowledging(facts)), (unsigned long long)k);
-	if (server->source_on != TRI_YES || server->wait_count != k) {
-		struct verdict v = verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was off or waited for %llu instead of %llu",
-						(unsigned long long)server->wait_count, (unsigned long long)k);
+	bool waits = server->source_on == TRI_YES && server->wait_count == k;
+	if (!waits || server->lossless == TRI_NO) {
+		struct verdict v = waits ? verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync would not have waited in every case")
+					 : verdict_step(STEP_SEMISYNC_SOURCE, "semi-sync was off or waited for %llu instead of %llu",
+							(unsigned long long)server->wait_count, (unsigned long long)k);
 		v.number = k;
 		return v;
 	}
@@ -204,8 +206,7 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	/* Now and then, whether it is the primary that it receives from; and as long as its record binds it to a primary that is alone. */
 	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;
 	if ((facts->published == TRI_NO || unsettled) && facts->peers_known != TRI_YES)
-		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE)
-						       : verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE) : verdict_look(LOOK_PEERS);
 	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
 		return server->lagging == TRI_YES
 			   ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s)

@@ -134,7 +134,7 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 	if (facts->marked == TRI_NO && facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->promised &&
 	    config->durability == DURABILITY_ADAPTIVE)
 		return (struct verdict){0};
-	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k)) {
+	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k || server->lossless == TRI_NO)) {
 		v = verdict_step(STEP_SEMISYNC_SOURCE, "%s", "");
 		v.number = k;
 		return v;

@@ -38,7 +38,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_SEMISYNC] =
 		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
 		"@@GLOBAL.rpl_semi_sync_master_wait_for_slave_count AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
-		"@@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
+		"@@GLOBAL.rpl_semi_sync_master_wait_no_slave AS wait_without, @@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
 	    [STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
 	    [STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
 	    [STATEMENT_USER_DATA] =
@@ -54,7 +54,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_master_wait_for_slave_count = {k:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
 	    [STATEMENT_SET_SOURCE] =
@@ -97,6 +97,7 @@ static const struct dialect mysql_80 = {
 				   "AS replica_enabled, "
 				   "@@GLOBAL.rpl_semi_sync_source_wait_for_replica_count AS wait_count, "
 				   "@@GLOBAL.rpl_semi_sync_source_wait_point AS wait_point, "
+				   "@@GLOBAL.rpl_semi_sync_source_wait_no_replica AS wait_without, "
 				   "@@GLOBAL.rpl_semi_sync_source_timeout AS timeout",
 	    [STATEMENT_REPLICA_STATUS] = "SHOW REPLICA STATUS",
 	    [STATEMENT_SESSIONS] =
@@ -106,7 +107,7 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_source_wait_no_replica = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_source_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
 	    /* The account is given at START, so nothing of it is kept in the server's tables; GET_SOURCE_PUBLIC_KEY serves caching_sha2
@@ -177,7 +178,8 @@ static const struct dialect mariadb_105 = {
 		"'' AS purged, 'ON' AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
 	    [STATEMENT_SEMISYNC] =
 		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
-		"1 AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, @@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
+		"1 AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
+		"@@GLOBAL.rpl_semi_sync_master_wait_no_slave AS wait_without, @@GLOBAL.rpl_semi_sync_master_timeout AS timeout",
 	    [STATEMENT_SEMISYNC_STATUS] = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'",
 	    [STATEMENT_REPLICA_STATUS] = "SHOW SLAVE STATUS",
 	    [STATEMENT_USER_DATA] =
@@ -193,7 +195,7 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC",
+	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
 	    [STATEMENT_SET_SOURCE] =

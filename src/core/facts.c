@@ -73,6 +73,7 @@ static const struct fact_row own_rows[] = {
     {"server.lagging", FACT_NAMES, SERVER(lagging), tri_names},
     {"server.source_on", FACT_NAMES, SERVER(source_on), tri_names},
     {"server.replica_on", FACT_NAMES, SERVER(replica_on), tri_names},
+    {"server.lossless", FACT_NAMES, SERVER(lossless), tri_names},
     {"server.wait_count", FACT_NUMBER, SERVER(wait_count), NULL},
     {"server.clients", FACT_NUMBER, SERVER(clients), NULL},
     {"server.waiting", FACT_NUMBER, SERVER(waiting), NULL},

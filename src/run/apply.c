@@ -8,14 +8,12 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/options.h"
 #include "io/clock.h"
 #include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
 #include "run/server.h"
-
-/* Milliseconds; see core/options.c. */
-#define SEMISYNC_FOR_EVER "1000000000000"
 
 /* Replicas that are connected acknowledge within milliseconds. Where too few are, the mark is written all the same: later it says of
  * which epoch the data are. */

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "core/options.h"
 #include "io/clock.h"
 #include "io/cluster.h"
 #include "io/files.h"
@@ -57,6 +58,15 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 	return SQL_OK;
 }
 
+static enum tri lossless(const struct sql_rows *rows)
+{
+	const char *point = sql_value(rows, 0, "wait_point"), *timeout = sql_value(rows, 0, "timeout");
+	enum tri without = tri_on(sql_value(rows, 0, "wait_without"));
+	if (!point || !timeout || without == TRI_UNKNOWN)
+		return TRI_UNKNOWN;
+	return tri_of(strcasecmp(point, "AFTER_SYNC") == 0 && strcmp(timeout, SEMISYNC_FOR_EVER) == 0 && without == TRI_YES);
+}
+
 /* primary: its replicas are counted also while it waits for none. */
 static void observe_semisync(struct context *ctx, struct server_facts *server, bool primary)
 {
@@ -68,6 +78,7 @@ static void observe_semisync(struct context *ctx, struct server_facts *server, b
 		server->source_on = tri_on(sql_value(&rows, 0, "source_enabled"));
 		server->replica_on = tri_on(sql_value(&rows, 0, "replica_enabled"));
 		server->wait_count = number_or(sql_value(&rows, 0, "wait_count"), 0);
+		server->lossless = lossless(&rows);
 	}
 	sql_rows_clear(&rows);
 	if (server->source_on == TRI_NO)

@@ -63,6 +63,8 @@ TEST(a_file_that_contradicts_a_law_is_an_error_that_says_why)
 	assert_check(MYSQL84, "--innodb_flush_log_at_trx_commit=2", "on the disk");
 	assert_check(MYSQL84, "--relay-log-recovery", "relay_log_recovery");
 	assert_check(MYSQL57, "--rpl_semi_sync_master_wait_point=AFTER_COMMIT", "before it is safe");
+	assert_check(MYSQL84, "--rpl_semi_sync_source_wait_no_replica=OFF", "that nobody else has");
+	assert_check(MARIADB, "--skip-rpl-semi-sync-master-wait-no-slave", "that nobody else has");
 	assert_check(MARIADB, "--gtid-strict-mode=0", "gtid_strict_mode");
 }
 

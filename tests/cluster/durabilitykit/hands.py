@@ -38,6 +38,11 @@ def semisync_off(lab):
     status = f"SELECT VARIABLE_VALUE FROM {'performance_schema' if lab.flavour.name == 'mysql' else 'information_schema'}.global_status " \
              f"WHERE VARIABLE_NAME = '{words(lab)['replica_status']}'"
     time_until(lab, others(lab, primary)[0], status, "ON", 10, "the replica to acknowledge again")
+    # The same with the variables under which it would acknowledge by itself, sooner or later.
+    for variable, wrong, right in words(lab)["lossless"]:
+        lab.sql(primary, f"SET GLOBAL {variable} = {wrong}")
+        took[variable] = time_until(lab, primary, f"SELECT @@GLOBAL.{variable}", right, 20, f"{variable} to be {right} again")
+        check(took[variable] <= 2 * PRIMARY_S, f"{variable} was {right} again after {took[variable]:.1f} s, more than {2 * PRIMARY_S} s")
     return ", ".join(f"{name} after {seconds:.1f} s" for name, seconds in took.items())
 
 

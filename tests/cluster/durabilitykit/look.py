@@ -13,10 +13,14 @@ SETTLED_S = 12                      # a record that changes nobody's rights reac
 WORDS = {       # of a server: the variables of semi-sync and their status, the statement that opens it
     "mariadb": {"source": "rpl_semi_sync_master_enabled", "clients": "Rpl_semi_sync_master_clients",
                 "replica": "rpl_semi_sync_slave_enabled", "replica_status": "Rpl_semi_sync_slave_status",
-                "open": "SET GLOBAL read_only = 0"},
+                "open": "SET GLOBAL read_only = 0",
+                "lossless": [("rpl_semi_sync_master_timeout", "100", "1000000000000"), ("rpl_semi_sync_master_wait_no_slave", "0", "1"),
+                             ("rpl_semi_sync_master_wait_point", "'AFTER_COMMIT'", "AFTER_SYNC")]},
     "mysql": {"source": "rpl_semi_sync_source_enabled", "clients": "Rpl_semi_sync_source_clients",
               "replica": "rpl_semi_sync_replica_enabled", "replica_status": "Rpl_semi_sync_replica_status",
-              "open": "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0"},
+              "open": "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0",
+              "lossless": [("rpl_semi_sync_source_timeout", "100", "1000000000000"), ("rpl_semi_sync_source_wait_no_replica", "0", "1"),
+                           ("rpl_semi_sync_source_wait_point", "'AFTER_COMMIT'", "AFTER_SYNC")]},
 }
 
 
