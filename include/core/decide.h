@@ -90,6 +90,9 @@ enum score {
 };
 /* reason says why a node has none. */
 enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256]);
+/* After a round: in the very first start a voter that still has more than the candidate says its score now. No monitor has run yet, and
+ * none does before the promotion has ended. */
+bool score_is_due(const struct config *config, const struct facts *facts);
 
 /* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
 const struct peer_facts *facts_primary(const struct facts *facts);

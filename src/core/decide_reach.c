@@ -20,6 +20,9 @@ static struct verdict fetch(const struct facts *facts, const struct peer_facts *
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_ERR_GENERIC, "%s holds more, and does not say where: " NO_ADDRESS,
 								      peer->name)
 						       : verdict_step(STEP_WAIT, "%s holds more, and does not say where", peer->name);
+	/* Its account is refused, or it does not listen: another is promoted, and may be that very node. */
+	if (receives && server->receiver_error && facts->patience_over == TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "%s holds more, and it cannot be fetched: %.300s", peer->name, server->receiver_error);
 	if (receives && str_equal(server->source_host, peer->address) && server->source_port == peer->port)
 		return verdict_step(STEP_WAIT, "fetches what %s holds", peer->name);
 	if (server_drained(server) == TRI_YES)

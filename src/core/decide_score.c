@@ -21,6 +21,13 @@ static bool behind_a_report(const struct facts *facts)
 	return false;
 }
 
+bool score_is_due(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *candidate = facts_find(facts, config->instance.notify_promote);
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	return !facts_record(facts)->epoch && candidate && gtid_set_compare(held, candidate->held) == GTID_AHEAD;
+}
+
 /* Nobody is the primary: is there a point in promoting this one? */
 static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {

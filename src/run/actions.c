@@ -241,7 +241,12 @@ static struct verdict notify_round(struct context *ctx)
 	/* The promotion waits for this, whatever goes wrong here. */
 	if (ctx->near_ms > ctx->patience_ms + 3000)
 		ctx->near_ms = ctx->patience_ms + 3000;
-	return run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, NULL);
+	struct facts facts = {0};
+	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, &facts);
+	if (score_is_due(&ctx->config, &facts))
+		publish_score(ctx, &facts);
+	facts_clear(&facts);
+	return verdict;
 }
 
 /* After a promotion elsewhere; what cannot be done in time is the monitor's. */
