@@ -27,6 +27,7 @@ enum step {
 	STEP_START_APPLIER,
 	STEP_FOLLOW, /* replicate from verdict.target */
 	STEP_FORGET_SOURCE,
+	STEP_CUT_OUTSIDERS,   /* end the sessions of replicas that acknowledge and are no nodes of the cluster */
 	STEP_SEMISYNC_SOURCE, /* wait for verdict.number acknowledgements, or for none and off when it is 0 */
 	/* the role */
 	STEP_CLOSE_WRITES,

@@ -26,7 +26,8 @@ enum statement {
 	STATEMENT_ACCOUNT_EXISTS,  /* {user}: one row when it does */
 	STATEMENT_SESSIONS,	   /* id of every session of a client */
 	STATEMENT_KILL_SESSION,	   /* {id} */
-	STATEMENT_LOCK_WAIT,	   /* {seconds}: for this session */
+	STATEMENT_DUMPS, /* id, user, host of every replica's session; acknowledges: more than 0 when it does, missing where that is not seen */
+	STATEMENT_LOCK_WAIT, /* {seconds}: for this session */
 	STATEMENT_CLOSE_WRITES,
 	STATEMENT_OPEN_WRITES,
 	STATEMENT_AGENT_WRITES, /* the agent may write, clients may not */

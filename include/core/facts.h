@@ -61,6 +61,9 @@ struct server_facts {
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
 	enum tri lossless;		/* it waits before others see the commit, without end, and also while no replica is connected */
 	uint64_t clients;		/* connected semi-sync replicas */
+	uint64_t ours;			/* replicas' sessions of the replication account, which is the cluster's own */
+	uint64_t foreign;		/* those of other accounts, but for what is seen not to acknowledge */
+	enum tri foreign_acknowledge;	/* YES: that is seen; UNKNOWN: this server does not tell */
 	uint64_t waiting;		/* commits that wait for an acknowledgement now */
 	enum tri waiting_known;
 	uint64_t acknowledged; /* commits that were acknowledged by replicas since the server started */
@@ -124,10 +127,12 @@ struct facts {
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
 	/* the cluster */
-	enum tri stalled;     /* commits wait, and none was acknowledged since the monitor before */
-	enum tri stuck;	      /* for so long that whoever seems to be connected does not acknowledge */
-	enum tri back_failed; /* not long ago, connected replicas did not acknowledge the mark that would have ended being alone */
-	enum tri marked;      /* this action has written a mark: YES, it was acknowledged; NO, not in time */
+	enum tri stalled;	/* commits wait, and none was acknowledged since the monitor before */
+	enum tri stuck;		/* for so long that whoever seems to be connected does not acknowledge */
+	enum tri outsiders_cut; /* this action has ended their sessions */
+	char *outsider;		/* not long ago, this one acknowledged commits and was cut off: its host and account; NULL: none */
+	enum tri back_failed;	/* not long ago, connected replicas did not acknowledge the mark that would have ended being alone */
+	enum tri marked;	/* this action has written a mark: YES, it was acknowledged; NO, not in time */
 	enum tri quorum;
 	enum tri synced;      /* two nodes: this one has stored its peer's record since it joined the cluster */
 	enum tri peers_known; /* the others' attributes were read */

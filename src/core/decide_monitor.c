@@ -40,12 +40,20 @@ static struct record record_next(const struct config *config, const struct facts
 	return record;
 }
 
+/* Replicas that are no nodes of the cluster, with semi-sync on: a commit that only they have would be lost with the primary. */
+static bool outsiders_acknowledge(const struct server_facts *server)
+{
+	return server->foreign > 0 && (server->foreign_acknowledge == TRI_YES || server->clients > server->ours);
+}
+
 /* Replicas that may acknowledge: connected, as the server says, but no more than have a node; none when commits are stuck all the same. */
 static uint64_t acknowledging(const struct facts *facts)
 {
 	uint64_t replicas = 0;
 	if (facts->stuck == TRI_YES)
 		return 0;
+	if (outsiders_acknowledge(&facts->server) && facts->server.ours < facts->server.clients)
+		return facts->server.ours;
 	for (size_t i = 0; i < facts->peer_count; i++)
 		replicas += facts->peers[i].role == ROLE_REPLICA;
 	return facts->peers_known == TRI_YES && replicas < facts->server.clients ? replicas : facts->server.clients;
@@ -133,10 +141,18 @@ static struct verdict decide_primary_waits(const struct config *config, const st
 		v.number = k;
 		return v;
 	}
+	if (outsiders_acknowledge(server) && facts->outsiders_cut != TRI_YES)
+		return verdict_step(STEP_CUT_OUTSIDERS, "a replica outside of the cluster acknowledges commits");
 	if (acknowledging(facts) < k)
 		return decide_alone(config, facts, k);
 	if (facts->record.epoch && (facts->record.mode != RECORD_MAJORITY || facts->record.voters != facts_voters_marked(config, facts)))
 		return decide_back(config, facts);
+	if (facts->outsider)
+		return verdict_done(
+		    OCF_DEGRADED_PROMOTED,
+		    "a replica outside of the cluster acknowledges commits, and is cut off each time: %s. Switch semi-sync off "
+		    "there",
+		    facts->outsider);
 	return verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 }
 

@@ -45,6 +45,8 @@ static const struct dialect mysql_57 = {
 		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
 	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.user WHERE user = {user} LIMIT 1",
 	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    [STATEMENT_DUMPS] = "SELECT id AS id, user AS user, host AS host FROM information_schema.processlist WHERE command IN ('Binlog "
+				"Dump', 'Binlog Dump GTID')",
 	    [STATEMENT_KILL_SESSION] = "KILL {id:raw}",
 	    [STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",
 	    [STATEMENT_CLOSE_WRITES] = "SET GLOBAL super_read_only = ON", /* sets read_only too */
@@ -104,6 +106,12 @@ static const struct dialect mysql_80 = {
 		"SELECT processlist_id AS id FROM performance_schema.threads WHERE type = 'FOREGROUND' AND processlist_id <> "
 		"CONNECTION_ID() "
 		"AND processlist_user IS NOT NULL AND processlist_command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')",
+	    /* A replica that will acknowledge says so in a variable of its session. */
+	    [STATEMENT_DUMPS] =
+		"SELECT t.processlist_id AS id, t.processlist_user AS user, t.processlist_host AS host, (SELECT COUNT(*) FROM "
+		"performance_schema.user_variables_by_thread AS v WHERE v.thread_id = t.thread_id AND v.variable_name IN "
+		"('rpl_semi_sync_replica', 'rpl_semi_sync_slave')) AS acknowledges FROM performance_schema.threads AS t WHERE "
+		"t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID')",
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
@@ -186,6 +194,8 @@ static const struct dialect mariadb_105 = {
 		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
 	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.global_priv WHERE User = {user} LIMIT 1",
 	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    [STATEMENT_DUMPS] = "SELECT id AS id, user AS user, host AS host FROM information_schema.processlist WHERE command IN ('Binlog "
+				"Dump', 'Binlog Dump GTID')",
 	    /* HARD is MariaDB's default word for KILL; a session that waits for an acknowledgement would commit: never used on those. */
 	    [STATEMENT_KILL_SESSION] = "KILL {id:raw}",
 	    [STATEMENT_LOCK_WAIT] = "SET SESSION lock_wait_timeout = {seconds:raw}",

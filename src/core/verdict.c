@@ -27,6 +27,7 @@ static const struct {
     [STEP_START_APPLIER] = {"start-applier", false},
     [STEP_FOLLOW] = {"follow", false},
     [STEP_FORGET_SOURCE] = {"forget-source", false},
+    [STEP_CUT_OUTSIDERS] = {"cut-outsiders", false},
     [STEP_SEMISYNC_SOURCE] = {"semisync-source", false},
     [STEP_CLOSE_WRITES] = {"close-writes", false},
     [STEP_KILL_SESSIONS] = {"kill-sessions", false},

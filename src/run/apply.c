@@ -275,6 +275,29 @@ static int kill_sessions(struct context *ctx, struct error *err)
 	return 0;
 }
 
+/* Where it is not seen who of them acknowledges, all go: those that do not are back in a moment. */
+static int outsiders_cut(struct context *ctx, struct error *err)
+{
+	struct sql_rows rows = {0};
+	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_DUMPS, &rows, err, NULL)))
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *id = sql_value(&rows, i, "id"), *user = sql_value(&rows, i, "user"), *host = sql_value(&rows, i, "host"),
+			   *acknowledges = sql_value(&rows, i, "acknowledges");
+		struct error ignored;
+		if (!id || strspn(id, "0123456789") != strlen(id) || str_equal(user, ctx->credentials.replication.user) ||
+		    str_equal(acknowledges, "0"))
+			continue;
+		_cleanup_free_ char *who = str_printf("%.128s (account %.64s)", host ? host : "?", user ? user : "?");
+		log_warning("cuts off a replica outside of the cluster: %s", who);
+		(void)file_write(ctx->outsider_file, who, 0600, &ignored);
+		(void)context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &ignored, "id", id, NULL); /* it may have left by itself */
+	}
+	sql_rows_clear(&rows);
+	ctx->outsiders_cut = true; /* they end on their own time */
+	return 0;
+}
+
 /* MariaDB writes CREATE USER into the binary log as it stands: it gets the hash. MySQL does that itself. */
 static char *password_hash(struct context *ctx, const struct account *account, struct error *err)
 {
@@ -415,6 +438,8 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return follow(ctx, facts, verdict->target, err);
 	case STEP_FORGET_SOURCE:
 		return forget_source(ctx, facts, err);
+	case STEP_CUT_OUTSIDERS:
+		return outsiders_cut(ctx, err);
 	case STEP_SEMISYNC_SOURCE:
 		return semisync_source(ctx, verdict->number, err);
 	case STEP_CLOSE_WRITES:

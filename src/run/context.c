@@ -24,6 +24,7 @@ static void paths_make(struct context *ctx)
 	ctx->word_file = str_printf("%s/word", ctx->run_dir);
 	ctx->waiting_file = str_printf("%s/waiting", ctx->run_dir);
 	ctx->back_file = str_printf("%s/back", ctx->run_dir);
+	ctx->outsider_file = str_printf("%s/outsider", ctx->run_dir);
 	ctx->said_file = str_printf("%s/said", ctx->run_dir);
 	ctx->property_file = str_printf("%s/property", ctx->run_dir);
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
@@ -101,7 +102,7 @@ void context_close(struct context *ctx)
 	char **owned[] = {&ctx->run_dir,       &ctx->server_marker,	&ctx->worker_marker, &ctx->published_file, &ctx->round_file,
 			  &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,     &ctx->local_file,	   &ctx->worker_log,
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
-			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file};
+			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file};
 	context_disconnect(ctx);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)
 		str_set(owned[i], NULL);

@@ -102,6 +102,31 @@ static void observe_semisync(struct context *ctx, struct server_facts *server, b
 	sql_rows_clear(&rows);
 }
 
+/* Longer than a replica waits by default before it connects again. */
+#define OUTSIDER_MS 90000
+
+static void observe_dumps(struct context *ctx, struct facts *facts)
+{
+	struct server_facts *server = &facts->server;
+	struct sql_rows rows = {0};
+	struct error ignored;
+	uint64_t age_ms;
+	if (file_age_ms(ctx->outsider_file, &age_ms) && age_ms < OUTSIDER_MS)
+		(void)file_read(ctx->outsider_file, 512, &facts->outsider, &ignored);
+	if (!ctx->credentials.replication.user || context_query(ctx, ctx->sql, STATEMENT_DUMPS, &rows, &ctx->last, NULL) != SQL_OK)
+		return;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *acknowledges = sql_value(&rows, i, "acknowledges");
+		if (str_equal(sql_value(&rows, i, "user"), ctx->credentials.replication.user))
+			server->ours++;
+		else if (!acknowledges || number_or(acknowledges, 1) > 0)
+			server->foreign++;
+		if (acknowledges)
+			server->foreign_acknowledge = tri_of(server->foreign > 0);
+	}
+	sql_rows_clear(&rows);
+}
+
 static char *thread_error(const struct sql_rows *rows, const char *errno_column, const char *error_column)
 {
 	uint64_t number = number_or(sql_value(rows, 0, errno_column), 0);
@@ -308,6 +333,8 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
 	if (facts->local_role == ROLE_PRIMARY)
 		observe_stall(ctx, facts);
+	if (facts->local_role == ROLE_PRIMARY && server->source_on == TRI_YES)
+		observe_dumps(ctx, facts);
 	if (look & LOOK_MARK)
 		observe_data_epoch(ctx, facts);
 	if (look & LOOK_SESSIONS)
@@ -356,6 +383,7 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->detached = tri_of(ctx->detached);
 	facts->marked = ctx->marked;
 	facts->opened_now = tri_of(ctx->opened_now);
+	facts->outsiders_cut = tri_of(ctx->outsiders_cut);
 	facts->diverged_twice = tri_of(ctx->diverged_since_ms && now - ctx->diverged_since_ms > 1500);
 }
 

@@ -387,7 +387,7 @@ static bool step_is_of(enum decision decision, enum step step)
 	static const unsigned long of[] = {
 	    [MONITOR] = 1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_CLOSE_WRITES | 1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_STOP_RECEIVER |
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_MARK | 1ul << STEP_RECORD |
-			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH,
+			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS,
 	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_DEFER |
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
@@ -565,6 +565,9 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 	case STEP_FORGET_ROLE:
 	case STEP_SYSVARS_PRIMARY:
 	case STEP_SYSVARS_REPLICA:
+		break;
+	case STEP_CUT_OUTSIDERS:
+		LAW(facts.local_role == ROLE_PRIMARY && facts.server.foreign > 0);
 		break;
 	case STEP_PUBLISH: /* a monitor that has more to say does it at its end */
 		LAW(decision != MONITOR || (facts.server.state == SERVER_DEAD && facts.patience_over != TRI_YES));

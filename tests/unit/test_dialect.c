@@ -107,6 +107,7 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		    STATEMENT_ACCOUNT_EXISTS,
 		    STATEMENT_SESSIONS,
 		    STATEMENT_KILL_SESSION,
+		    STATEMENT_DUMPS,
 		    STATEMENT_LOCK_WAIT,
 		    STATEMENT_CLOSE_WRITES,
 		    STATEMENT_OPEN_WRITES,

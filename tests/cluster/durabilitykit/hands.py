@@ -3,7 +3,25 @@ import time
 
 from suite import Trial, check, judge_data, read_log
 
-from .look import PRIMARY_S, REPLICA_S, others, wait_whole, words
+from .first import SERVER
+from .look import PRIMARY_S, REPLICA_S, others, wait_for_sentence, wait_whole, words
+
+OUTSIDE = "/tmp/outside"
+FOLLOWER = {        # of a server: options, where it begins, the account's statements, off, connected
+    "mariadb": {"options": "--rpl-semi-sync-slave-enabled=1", "client": "mariadb", "position": "SELECT @@GLOBAL.gtid_binlog_pos",
+                "follow": ["SET GLOBAL gtid_slave_pos = '{position}'",
+                           "CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_USER = 'reports', MASTER_PASSWORD = 'one', "
+                           "MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1", "START SLAVE IO_THREAD"],
+                "asynchronous": ["SET GLOBAL rpl_semi_sync_slave_enabled = 0", "STOP SLAVE IO_THREAD", "START SLAVE IO_THREAD"],
+                "status": "SHOW SLAVE STATUS"},
+    "mysql": {"options": "--plugin-load-add=semisync_replica.so --loose-rpl-semi-sync-replica-enabled=1 --skip-replica-start",
+              "client": "mysql", "position": "SELECT REPLACE(@@GLOBAL.gtid_executed, '\n', '')",
+              "follow": ["RESET BINARY LOGS AND GTIDS", "SET GLOBAL gtid_purged = '{position}'",
+                         "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '{host}', SOURCE_USER = 'reports', SOURCE_PASSWORD = 'one', "
+                         "SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1", "START REPLICA IO_THREAD"],
+              "asynchronous": ["SET GLOBAL rpl_semi_sync_replica_enabled = 0", "STOP REPLICA IO_THREAD", "START REPLICA IO_THREAD"],
+              "status": "SHOW REPLICA STATUS"},
+}
 
 
 def time_until(lab, name, query, wanted, timeout, what):
@@ -67,7 +85,63 @@ def unacknowledged_tail(lab):
     return f"{trial.note}; {len(sent)} writes without an answer, {len(set(sent) & kept)} of them are there, on all nodes"
 
 
+class Outsider:
+    """A server of somebody's own, on a node for want of another machine, that follows the primary with semi-sync on."""
+
+    def __init__(self, lab, node, host):
+        self.lab, self.node, self.kit = lab, lab.node(node), FOLLOWER[lab.flavour.name]
+        initialisation, server = SERVER[lab.flavour.name]
+        position = lab.sql(host, self.kit["position"])[0][0]
+        self.node.run(f"mkdir -p {OUTSIDE}; chown mysql: {OUTSIDE}", check=True)
+        self.node.run(initialisation.format(OUTSIDE + "/data"), timeout=60, check=True)
+        self.node.run(f"setsid {server} --user=mysql --datadir={OUTSIDE}/data --socket={OUTSIDE}/sock --log-bin=binlog --skip-networking "
+                      f"--server-id=99 --log-error={OUTSIDE}/error.log {self.kit['options']} > {OUTSIDE}/out 2>&1 < /dev/null &", check=True)
+        lab.wait_until(lambda: self.sql("SELECT 1").ok, 60, "the outsider to answer")
+        for statement in self.kit["follow"]:
+            found = self.sql(statement.format(position=position, host=host))
+            check(found.ok, f"{statement}: {found.stderr.strip()}")
+
+    def sql(self, statement):
+        return self.node.run([self.kit["client"], f"--socket={OUTSIDE}/sock", "-uroot", "-E", "-e", statement])
+
+    def is_connected(self):
+        return "IO_Running: Yes" in self.sql(self.kit["status"]).stdout
+
+    def errors(self):
+        return " ".join(line.strip() for line in self.sql(self.kit["status"]).stdout.splitlines() if "Running:" in line or "_IO_Error:" in line)
+
+    def end(self):
+        self.sql("SHUTDOWN")
+
+
+def replica_outside(lab):
+    """Somebody's replica acknowledges: it is cut off and named. Once it is asynchronous, nobody minds it."""
+    primary = wait_whole(lab)
+    lab.sql(primary, "CREATE USER IF NOT EXISTS 'reports'@'%' IDENTIFIED BY 'one'")
+    lab.sql(primary, "GRANT REPLICATION SLAVE ON *.* TO 'reports'@'%'")
+    outsider = Outsider(lab, others(lab, primary)[1], primary)
+    try:
+        with lab.start_writers() as application:
+            application.wait_for_ack()
+            started = time.monotonic()
+            said = wait_for_sentence(lab, "a replica outside of the cluster acknowledges commits", 15, "crm_mon to name the replica outside")
+            took = time.monotonic() - started
+            application.wait_for_ack(after=time.monotonic())
+        check("reports" in said, f"the sentence does not name its account: {said}")
+        for statement in outsider.kit["asynchronous"]:
+            outsider.sql(statement)
+        lab.wait_until(lambda: outsider.is_connected() or outsider.errors(), 15, "the asynchronous follower to be connected")
+        end = time.monotonic() + 3 * PRIMARY_S
+        while time.monotonic() < end:
+            check(outsider.is_connected(), "an asynchronous follower is cut off")
+            time.sleep(0.2)
+    finally:
+        outsider.end()
+    return f"named after {took:.1f} s: {said!r}; asynchronous, it was left alone"
+
+
 TESTS = [
+    ("a replica outside of the cluster is cut off, and named", replica_outside),
     ("a replica made writable by hand", opened_replica),
     ("semi-sync switched off by hand", semisync_off),
     ("a former primary with an unacknowledged tail", unacknowledged_tail),

@@ -24,7 +24,8 @@ class AgentSpec:
         return replace(self, params={**self.params, **params})
 
 
-MONITORS = (("monitor", "1s", "20s", "Promoted"), ("monitor", "2s", "20s", "Unpromoted"))
+# The primary has two: Pacemaker 3.0.3 has lost a recurring monitor that it had cancelled for a move which was then called off.
+MONITORS = (("monitor", "1s", "20s", "Promoted"), ("monitor", "10s", "20s", "Promoted"), ("monitor", "2s", "20s", "Unpromoted"))
 
 STATEFUL = AgentSpec("ocf", "pacemaker", "Stateful", meta={"notify": "true", "interleave": "true"}, ops=MONITORS)
 
