@@ -25,7 +25,8 @@ static void paths_make(struct context *ctx)
 	ctx->waiting_file = str_printf("%s/waiting", ctx->run_dir);
 	ctx->back_file = str_printf("%s/back", ctx->run_dir);
 	ctx->outsider_file = str_printf("%s/outsider", ctx->run_dir);
-	ctx->said_file = str_printf("%s/said", ctx->run_dir);
+	/* Pacemaker keeps the sentence of each recurring monitor by itself. */
+	ctx->said_file = str_printf("%s/said-%llu", ctx->run_dir, (unsigned long long)ctx->config.instance.interval_ms);
 	ctx->property_file = str_printf("%s/property", ctx->run_dir);
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
 	ctx->local_file = str_printf("%s/local", ctx->state_dir);
