@@ -49,14 +49,14 @@ static bool outsiders_acknowledge(const struct server_facts *server)
 /* Replicas that may acknowledge: connected, as the server says, but no more than have a node; none when commits are stuck all the same. */
 static uint64_t acknowledging(const struct facts *facts)
 {
-	uint64_t replicas = 0;
+	uint64_t connected = facts->server.clients, replicas = 0;
 	if (facts->stuck == TRI_YES)
 		return 0;
-	if (outsiders_acknowledge(&facts->server) && facts->server.ours < facts->server.clients)
-		return facts->server.ours;
+	if (outsiders_acknowledge(&facts->server) && facts->server.ours < connected)
+		connected = facts->server.ours;
 	for (size_t i = 0; i < facts->peer_count; i++)
 		replicas += facts->peers[i].role == ROLE_REPLICA;
-	return facts->peers_known == TRI_YES && replicas < facts->server.clients ? replicas : facts->server.clients;
+	return facts->peers_known == TRI_YES && replicas < connected ? replicas : connected;
 }
 
 /* Rule 9, and 13: the replicas are connected, and commits wait for them. Once one of ours was acknowledged they hold everything, and only

@@ -331,10 +331,10 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 	}
 	observe_replication(ctx, server);
 	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
-	if (facts->local_role == ROLE_PRIMARY)
+	if (facts->local_role == ROLE_PRIMARY) {
 		observe_stall(ctx, facts);
-	if (facts->local_role == ROLE_PRIMARY && server->source_on == TRI_YES)
 		observe_dumps(ctx, facts);
+	}
 	if (look & LOOK_MARK)
 		observe_data_epoch(ctx, facts);
 	if (look & LOOK_SESSIONS)
