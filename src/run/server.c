@@ -1,6 +1,7 @@
 #include "run/server.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -155,8 +156,11 @@ static int datadir_clear(const struct context *ctx, struct error *err)
 	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0)
 			rc = remove_tree(dirfd(dir), entry->d_name, 0);
+	/* What the interrupted program has started may still write for a moment: it is tried again. */
+	if (rc)
+		error_set(err, OCF_ERR_GENERIC, "%s cannot be emptied: %s", ctx->config.datadir, strerror(errno));
 	closedir(dir);
-	return rc ? error_set(err, OCF_ERR_PERM, "%s cannot be emptied", ctx->config.datadir) : 0;
+	return rc;
 }
 
 /* The program that makes a MariaDB data directory stands beside the client programs. */
