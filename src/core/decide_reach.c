@@ -16,10 +16,10 @@ static struct verdict fetch(const struct facts *facts, const struct peer_facts *
 {
 	const struct server_facts *server = &facts->server;
 	bool receives = server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING;
+	if (str_empty(peer->address) && facts->patience_over == TRI_YES)
+		return verdict_done(OCF_ERR_GENERIC, "%s holds more, and does not say where: " NO_ADDRESS, peer->name);
 	if (str_empty(peer->address))
-		return facts->patience_over == TRI_YES ? verdict_done(OCF_ERR_GENERIC, "%s holds more, and does not say where: " NO_ADDRESS,
-								      peer->name)
-						       : verdict_step(STEP_WAIT, "%s holds more, and does not say where", peer->name);
+		return verdict_step(STEP_WAIT, "%s holds more, and does not say where", peer->name);
 	/* Its account is refused, or it does not listen: another is promoted, and may be that very node. */
 	if (receives && server->receiver_error && facts->patience_over == TRI_YES)
 		return verdict_done(OCF_ERR_GENERIC, "%s holds more, and it cannot be fetched: %.300s", peer->name, server->receiver_error);

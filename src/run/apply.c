@@ -289,6 +289,9 @@ static int outsiders_cut(struct context *ctx, struct error *err)
 		    str_equal(acknowledges, "0"))
 			continue;
 		_cleanup_free_ char *who = str_printf("%.128s (account %.64s)", host ? host : "?", user ? user : "?");
+		for (char *c = who; *c; c++)
+			if ((unsigned char)*c < ' ' || *c == 0x7f)
+				*c = '?';
 		log_warning("cuts off a replica outside of the cluster: %s", who);
 		(void)file_write(ctx->outsider_file, who, 0600, &ignored);
 		(void)context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &ignored, "id", id, NULL); /* it may have left by itself */
