@@ -31,9 +31,13 @@ uint64_t facts_acknowledgers(const struct config *config, const struct facts *fa
 	return config_acknowledgers(config, facts_voters(config, facts), waits_for_one(facts));
 }
 
+/* More voters than are recorded: until then commits waited for the acknowledgements of fewer, and each must be in one of the reports. */
 uint64_t facts_reports_needed(const struct config *config, const struct facts *facts)
 {
-	return config_reports_needed(config, facts_voters(config, facts), waits_for_one(facts));
+	uint64_t voters = facts_voters(config, facts), recorded = facts_record(facts)->voters;
+	uint64_t needed = config_reports_needed(config, voters, waits_for_one(facts));
+	uint64_t k = recorded ? config_acknowledgers(config, recorded, waits_for_one(facts)) : 0;
+	return k > 0 && recorded < voters && voters - k > needed ? voters - k : needed;
 }
 
 const struct record *facts_bound(const struct config *config, const struct facts *facts)
