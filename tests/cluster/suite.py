@@ -29,8 +29,8 @@ class Trial:
         self.writers = writers
 
     def __enter__(self):
-        self.before = self.lab.wait_settled(self.settle, failures_ok=True)
-        wait_in_sync(self.lab)
+        self.before = self.lab.wait_settled(self.settle, nodes=self.nodes, failures_ok=True)
+        wait_in_sync(self.lab, nodes=self.nodes)
         self.application = self.lab.start_writers(writers=self.writers)
         try:
             self.application.wait_for_ack()

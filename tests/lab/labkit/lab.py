@@ -321,7 +321,7 @@ class Lab:
         promoted, unpromoted = state.where(resource, "Promoted"), state.where(resource, "Unpromoted")
         reasons = [
             (not (state.dc and state.quorum), "no DC with quorum"),
-            (state.online != wanted, f"online: {' '.join(sorted(state.online)) or 'none'}"),
+            (not wanted <= state.online, f"online: {' '.join(sorted(state.online)) or 'none'}"),
             (bool(state.unclean), f"unclean: {' '.join(sorted(state.unclean))}"),
             (len(promoted) != 1, f"promoted: {' '.join(promoted) or 'none'}"),
             (set(promoted) | set(unpromoted) != wanted, f"unpromoted: {' '.join(unpromoted) or 'none'}"),
