@@ -14,6 +14,7 @@ def set_clone_max(lab, number, without=None):
     that they were begun with, so they are begun anew."""
     if without:
         lab.on_live_node(["crm_resource", "--resource", "db-clone", "--ban", "--node", without])
+        wait_for_instances(lab, number)         # both at once, and Pacemaker stops two
     lab.on_live_node(["crm_resource", "--resource", "db-clone", "--meta", "--set-parameter", "clone-max", "--parameter-value", str(number)])
     if not without:
         lab.on_live_node(["crm_resource", "--resource", "db-clone", "--clear"])
