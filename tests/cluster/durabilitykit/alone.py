@@ -4,7 +4,8 @@ import time
 from suite import Trial, check
 
 from .look import (PRIMARY_S, acknowledged_since, break_server, crm_mon, expect_nobody_open, expect_silence, marks, mend_all,
-                   mend_server, mode, others, published_record, record, set_parameters, wait_for_mode, wait_for_sentence, wait_whole)
+                   mend_server, mode, others, published_record, record, set_parameters, wait_acknowledging, wait_for_mode,
+                   wait_for_sentence)
 
 ALONE_S = PRIMARY_S + 2.0       # seconds in which writes go on without replicas
 SILENT_S = 20                   # the same when their connections look alive: replica_net_timeout's order, given by nobody
@@ -162,7 +163,7 @@ def replication_network(lab):
         finally:
             lab.fault("clear-block-replication", trial.before)
             lab.cleanup()
-        wait_whole(lab)
+        wait_acknowledging(lab)
     check(trial.outage <= SILENT_S, f"writes went on after {trial.outage:.1f} s, more than {SILENT_S} s")
     return trial.note
 

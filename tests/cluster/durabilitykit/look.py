@@ -32,13 +32,18 @@ def others(lab, primary):
     return [node.name for node in lab.nodes if node.name != primary]
 
 
-def wait_whole(lab, timeout=120):
-    """Settled, and all others acknowledge to the primary: nobody is still being filled or brought back. Returns the primary."""
+def wait_acknowledging(lab, timeout=120):
+    """Settled, and all others acknowledge to the primary: nobody is still being filled or brought back."""
     def reached():
         primary = lab.wait_settled(timeout, failures_ok=True)
         status = lab.sql(primary, f"SHOW GLOBAL STATUS LIKE '{words(lab)['clients']}'", check=False).stdout.split()
         return status[-1:] == [str(len(lab.nodes) - 1)] or f"replicas of {primary} that acknowledge: {' '.join(status[-1:])}"
     lab.wait_until(reached, timeout, "all replicas to acknowledge", interval=0.3)
+
+
+def wait_whole(lab, timeout=120):
+    """The same, and all have the same rows: not while anybody writes. Returns the primary."""
+    wait_acknowledging(lab, timeout)
     wait_in_sync(lab)
     return lab.primary()
 
