@@ -27,7 +27,7 @@ nodelist {{
 {nodes}}}
 quorum {{
     provider: corosync_votequorum
-{two_node}}}
+{votes}}}
 system {{
     sched_rr: no
     move_to_root_cgroup: no
@@ -40,6 +40,17 @@ logging {{
     timestamp: hires
     debug: off
 }}
+"""
+
+DEVICE = """    device {{
+        model: net
+        votes: 1
+        net {{
+            host: {host}
+            tls: off
+            algorithm: ffsplit
+        }}
+    }}
 """
 
 SEED = """<cib crm_feature_set="{features}" validate-with="{schema}" epoch="1" num_updates="0" admin_epoch="0">
@@ -58,12 +69,12 @@ SEED = """<cib crm_feature_set="{features}" validate-with="{schema}" epoch="1" n
 """
 
 
-def corosync_conf(cluster, nodes, token):
-    """corosync.conf for [(number, name, address)]."""
+def corosync_conf(cluster, nodes, token, device=None):
+    """corosync.conf for [(number, name, address)]; `device`: the address of a quorum device, whose vote replaces two_node."""
     entries = "".join(f"    node {{\n        nodeid: {number}\n        name: {name}\n        ring0_addr: {address}\n    }}\n"
                       for number, name, address in nodes)
-    two_node = "    two_node: 1\n" if len(nodes) == 2 else ""
-    return COROSYNC.format(cluster=cluster, token=token, nodes=entries, two_node=two_node)
+    votes = DEVICE.format(host=device) if device else "    two_node: 1\n" if len(nodes) == 2 else ""
+    return COROSYNC.format(cluster=cluster, token=token, nodes=entries, votes=votes)
 
 
 def seed_cib(base):

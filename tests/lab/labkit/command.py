@@ -29,7 +29,7 @@ def do_up(options):
     started = time.monotonic()
     lab = Lab(options.name).up(server=options.server, nodes=options.nodes, token=options.token,
                                agent=not options.no_agent, disk_mib=options.disk_size,
-                               in_cluster=not options.no_cluster)
+                               in_cluster=not options.no_cluster, qdevice=options.qdevice)
     say(f"{len(lab.nodes)} nodes with {options.server} are up after {time.monotonic() - started:.1f} s; "
         f"the virtual IP will be {lab.vip}; next: `lab resource`, `lab enter node1 crm_mon`, `lab down`")
 
@@ -137,6 +137,7 @@ def parser():
     up = verb("up", do_up, "make a lab; installs and builds what is missing")
     server(up)
     up.add_argument("--nodes", type=int, default=3, help="how many nodes, 1 to 9 (3)")
+    up.add_argument("--qdevice", action="store_true", help="a quorum device votes too (corosync-qnetd beside the client)")
     up.add_argument("--token", type=int, default=1000, help="Corosync's token timeout in ms (1000)")
     up.add_argument("--disk-size", type=int, default=2048, metavar="MIB", help="size of a node's data disk in MiB (2048)")
     up.add_argument("--no-agent", action="store_true", help="do not build the project; only other agents are there")

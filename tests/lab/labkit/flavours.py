@@ -1,10 +1,10 @@
 """The two kinds of lab: which server, which root file system, which packages."""
 from dataclasses import dataclass
 
-OUTSIDE = """debootstrap e2fsprogs iproute2 iputils-ping iputils-arping nftables procps
+OUTSIDE = """corosync-qnetd debootstrap e2fsprogs iproute2 iputils-ping iputils-arping nftables procps
     python3-pymysql tini util-linux""".split()
 
-CLUSTER = """corosync pacemaker pacemaker-cli-utils pacemaker-resource-agents pcs crmsh resource-agents
+CLUSTER = """corosync corosync-qdevice pacemaker pacemaker-cli-utils pacemaker-resource-agents pcs crmsh resource-agents
     iproute2 iputils-arping iputils-ping nftables tini procps psmisc python3 python3-pymysql""".split()
 
 BUILD = """gcc libc6-dev make autoconf automake libtool pkg-config pacemaker-dev libcorosync-common-dev libquorum-dev

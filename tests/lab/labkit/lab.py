@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from . import application, build, cluster, faults, install, power, process, resources, sidroot
+from . import application, build, cluster, faults, install, power, process, quorum, resources, sidroot
 from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
@@ -49,7 +49,7 @@ class Lab:
 
     @property
     def facts(self):
-        """What `up` wrote down: server, nodes, subnet, token, lower, disk_mib, agent, owner, complete."""
+        """What `up` wrote down: server, nodes, subnet, token, qdevice, lower, disk_mib, agent, owner, complete."""
         if self._facts is None:
             text = read_text(self.directory + "/lab.json")
             if text is None:
@@ -117,18 +117,21 @@ class Lab:
 
     # Up
 
-    def up(self, server="mariadb", nodes=3, token=1000, agent=True, disk_mib=2048, in_cluster=True, wait=True):
-        """Makes the lab and, unless told otherwise, waits until all nodes are online with a DC. Returns the Lab."""
+    def up(self, server="mariadb", nodes=3, token=1000, agent=True, disk_mib=2048, in_cluster=True, wait=True,
+           qdevice=False):
+        """Makes the lab and, unless told otherwise, waits until all nodes are online with a DC (and a quorum device votes). Returns the Lab."""
         require_root()
         if server not in FLAVOURS:
             raise LabError(f"unknown server {server!r}: there are {', '.join(FLAVOURS)}")
         if not 1 <= nodes <= 9:
             raise LabError("a lab has 1 to 9 nodes")
+        if qdevice and nodes % 2:
+            raise LabError("a quorum device is for an even number of nodes: its algorithm ffsplit breaks the tie of two halves")
         base, installed = prepare(server, agent)
         with locked(lock_of("lab." + self.name), f"another command on lab {self.name!r}"):
             layer = self.directory + "/agent"
             self.claim(server=server, nodes=nodes, token=token, agent=installed, disk_mib=disk_mib, base=base,
-                       lower=f"{layer}:{base}" if installed else base, in_cluster=in_cluster)
+                       lower=f"{layer}:{base}" if installed else base, in_cluster=in_cluster, qdevice=qdevice)
             try:
                 if installed:
                     # Copied off the machine's disk: two layers of an overlay must not lie one inside the other.
@@ -165,6 +168,8 @@ class Lab:
         self.write_files()
         self.network.create()
         power.start(self)
+        if self.facts["qdevice"]:
+            quorum.start(self)
         with concurrent.futures.ThreadPoolExecutor(len(self.nodes)) as pool:
             for done in [pool.submit(node.power_on) for node in self.nodes]:
                 done.result()
@@ -177,14 +182,17 @@ class Lab:
         hosts += f"{self.network.vip} vip\n{self.network.client_address} client\n"
         write_text(self.network.hosts, hosts)
         base = self.facts["base"]
+        device = self.network.client_address if self.facts["qdevice"] else None
         accounts = {"administration": ("systole", secrets.token_hex(16)),
                     "replication": ("systole_repl", secrets.token_hex(16))}
         files = {"/etc/hosts": hosts,
-                 "/etc/corosync/corosync.conf": cluster.corosync_conf(self.name, names, self.facts["token"]),
+                 "/etc/corosync/corosync.conf": cluster.corosync_conf(self.name, names, self.facts["token"], device),
                  "/etc/systole-lab/cib.xml": cluster.seed_cib(base),
                  "/etc/mysql/lab.cnf": LAB_CNF}
         if not self.facts["in_cluster"]:
             files["/etc/systole-lab/no-cluster"] = ""
+        if device:
+            files["/etc/systole-lab/qdevice"] = ""
         for node in self.nodes:
             os.makedirs(node.upper)
             for directory in ("/etc/corosync", "/var/lib/corosync", "/var/lib/pacemaker", "/var/log/corosync",
@@ -204,7 +212,9 @@ class Lab:
 
         def reached():
             state = self.state()
-            return state.dc and state.online == names or f"online: {' '.join(sorted(state.online)) or 'none'}"
+            if not (state.dc and state.online == names):
+                return f"online: {' '.join(sorted(state.online)) or 'none'}"
+            return not self.facts["qdevice"] or all(self.device_votes(node) for node in self.nodes) or "the quorum device does not vote"
         self.wait_until(reached, timeout, "all nodes to be online")
 
     # Down
@@ -274,6 +284,10 @@ class Lab:
                 return state
             best = state if state.dc and not best.dc else best
         return best
+
+    def device_votes(self, node):
+        """True when a node counts the vote of the quorum device."""
+        return bool(re.search(r" A,V.*\(local\)", self.node(node).run(["corosync-quorumtool", "-s"]).stdout))
 
     def primary(self, resource="db"):
         """The name of the node that is promoted, or None when there is none (or more than one)."""
