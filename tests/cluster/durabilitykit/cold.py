@@ -5,7 +5,7 @@ import time
 
 from suite import check, judge_data
 
-from .look import break_server, crm_mon, mend_server, others, set_parameters, wait_for_sentence, wait_whole
+from .look import boot_broken, crm_mon, mend_server, others, set_parameters, wait_for_sentence, wait_whole
 
 ROLES = ("primary", "fresh", "stale")       # fresh: the replica that has everything; stale: the one that lacks the newest
 BETWEEN = 3.0                               # seconds between two returns
@@ -113,9 +113,7 @@ def one_returns(lab):
         outage.switch_on("stale")
         outage.expect_no_primary(ALONE_FOR, "though it is the only node that has returned")
         first = wait_for_sentence(lab, "WITHOUT quorum", 10, "crm_mon to say that there is no quorum")
-        lab.node(outage.fresh).power_on()
-        lab.wait_until(lambda: bool(lab.node(outage.fresh).processes("corosync")), 10, "the node to have prepared its disk", interval=0.02)
-        break_server(lab, outage.fresh)
+        boot_broken(lab, outage.fresh)
         try:
             lab.wait_until(lambda: lab.state().quorum and lab.node(outage.stale).mysqld(), 60, "two nodes, and one server")
             outage.expect_no_primary(ALONE_FOR, "though only one node's data are there")

@@ -4,9 +4,11 @@ import re
 import time
 
 from suite import check, wait_in_sync
+from labkit.shell import write_text
 
 LOCAL = "/var/lib/systole/db/local"
 DATADIR = "/var/lib/mysql"
+BEFORE_CLUSTER = "/etc/systole-lab/before-cluster"
 PRIMARY_S, REPLICA_S = 1, 2         # the monitors' intervals of the recommended configuration
 SETTLED_S = 12                      # a record that changes nobody's rights reaches the property only when the promotion is over
 
@@ -117,6 +119,14 @@ def break_server(lab, name):
     lab.node(name).run(["chown", "root", DATADIR], check=True)
     if lab.node(name).mysqld():
         lab.fault("kill-mysqld", name)
+
+
+def boot_broken(lab, name):
+    """Switches a node on whose server cannot be started: it is so before its Pacemaker is there."""
+    node = lab.node(name)
+    write_text(node.upper + BEFORE_CLUSTER, f"chown root {DATADIR}\nrm {BEFORE_CLUSTER}\n")
+    node.power_on()
+    lab.wait_until(lambda: not node.run(["test", "-e", BEFORE_CLUSTER]).ok, 20, f"{name} to have broken its data directory")
 
 
 def mend_server(lab, name):

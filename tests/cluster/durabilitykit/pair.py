@@ -5,7 +5,7 @@ import time
 from suite import Trial, check, judge_data, wait_in_sync
 
 from .alone import alone_and_back, alone_and_killed
-from .look import crm_mon, expect_nobody_open, others, wait_acknowledging, wait_whole
+from .look import crm_mon, expect_nobody_open, others, wait_acknowledging, wait_for_mode, wait_whole
 
 MEMBERSHIP_S = 1.0 + 1.2        # Corosync's token, and the consensus on who is left
 ALONE_FOR = 10.0
@@ -21,8 +21,15 @@ def fencing_of(lab, name, after):
     return None
 
 
+def wait_over(lab):
+    """Until what happened before is over: a primary that still is alone, by its record, is not replaced by the other one."""
+    wait_whole(lab)
+    wait_for_mode(lab, "majority", 30)
+
+
 def kill_replica_node(lab):
     """Writes wait for the membership, the fencing, and a moment; never longer."""
+    wait_over(lab)
     flags = lab.on_live_node(["corosync-quorumtool", "-s"]).stdout
     check("2Node" in flags and "WaitForAll" in flags, "corosync.conf does not have two_node with wait_for_all")
     with Trial(lab, expect_move=False) as trial:
@@ -40,6 +47,7 @@ def kill_replica_node(lab):
 
 
 def kill_primary_node(lab):
+    wait_over(lab)
     with Trial(lab, expect_move=True) as trial:
         lab.fault("kill-node", trial.before)
     return trial.note
