@@ -23,8 +23,9 @@ def fencing_of(lab, name, after):
 
 def wait_over(lab):
     """Until what happened before is over: a primary that still is alone, by its record, is not replaced by the other one."""
-    wait_whole(lab)
+    primary = wait_whole(lab)
     wait_for_mode(lab, "majority", 30)
+    return primary
 
 
 def kill_replica_node(lab):
@@ -55,7 +56,7 @@ def kill_primary_node(lab):
 
 def peer_boots_alone(lab):
     """The primary that was alone dies; its peer, which lacks what was taken meanwhile, boots alone: it must not serve."""
-    primary = wait_whole(lab)
+    primary = wait_over(lab)
     peer, = others(lab, primary)
     lab.set("reboot-after", "never")
     application = lab.start_writers(writers=1)
