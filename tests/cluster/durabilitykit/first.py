@@ -119,7 +119,7 @@ def diverged(lab):
         said = wait_for_sentence(lab, r"node[12] has .*(which this node lacks|diverged)", 60, "crm_mon to say who has what")
         check(lab.primary() is None, f"{lab.primary()} was promoted")
     finally:
-        lab.on_live_node(["crm_resource", "--cleanup"], timeout=60)
+        lab.cleanup()
     # As the guide says: keep the one that counts, empty the others.
     for name in ("node1", "node3"):
         lab.on_live_node(["crm_attribute", "--node", name, "--name", "standby", "--update", "on"])

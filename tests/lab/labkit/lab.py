@@ -349,8 +349,10 @@ class Lab:
         return "" if self.is_idle(state.dc) else "the controller is busy"
 
     def is_idle(self, dc):
-        """True when the DC has nothing left to do."""
-        return "S_IDLE" in self.node(dc).run(["crmadmin", "-S", dc], timeout=10).stdout
+        """True when the DC has nothing left to do. `dc` is only where to look first: partitions that have merged may name a former one."""
+        def says_idle(node):
+            return "S_IDLE" in node.run(["crmadmin", "-S", node.name], timeout=10).stdout
+        return bool(dc) and (says_idle(self.node(dc)) or any(says_idle(node) for node in self.answering_nodes() if node.name != dc))
 
     def wait_settled(self, timeout=60, resource="db", nodes=None, failures_ok=False):
         """Waits for one Promoted, the rest (of `nodes`) Unpromoted, the VIP with it, nothing failed, nothing to do.
@@ -360,9 +362,16 @@ class Lab:
         self.wait_until(lambda: self.unsettled(resource, nodes, failures_ok) or True, timeout, "the cluster to settle")
         return self.primary(resource)
 
-    def cleanup(self):
-        """Forgets failed actions, as an operator does."""
-        self.on_live_node(["crm_resource", "--cleanup"], timeout=60)
+    def cleanup(self, node=None, patience=10):
+        """Forgets failed actions, as an operator does: when the cluster has nothing to do, or when it never ends having something to do.
+
+        Monitors that Pacemaker has just ordered are lost otherwise; it notices that 80 s later, and takes it for a failure."""
+        try:
+            time.sleep(0.3)             # what was just changed has been noticed
+            self.wait_until(lambda: self.is_idle(self.state().dc), patience, "the controller to be idle")
+        except LabError:
+            pass
+        self.on_live_node(["crm_resource", "--cleanup", *(["--node", node] if node else [])], timeout=60)
 
     # The servers
 
