@@ -42,6 +42,8 @@ enum statement {
 	STATEMENT_START_REPLICATION, /* {user} {password} */
 	STATEMENT_STOP_RECEIVER,
 	STATEMENT_START_APPLIER,
+	STATEMENT_RELAY_LIST,	  /* one row: list, directory; NULL where the server knows after a restart what it had received */
+	STATEMENT_RELAY_POSITION, /* {file} {position}: where the applier starts, with the files kept; MariaDB */
 	STATEMENT_STOP_REPLICATION,
 	STATEMENT_FORGET_SOURCE,
 	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */

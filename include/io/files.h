@@ -25,6 +25,15 @@ int file_read(const char *path, size_t max, char **ret_text, struct error *err);
 int file_read_secret(const char *path, size_t max, char **ret_text, struct error *err);
 /* Since it was last written, by the wall clock; 0 for a clock that was set back. False: it cannot be told. */
 bool file_age_ms(const char *path, uint64_t *ret_age_ms);
+/* The whole of a regular file that nobody cuts short meanwhile; unmapped by the caller. bytes NULL: it is empty. */
+struct file_map {
+	const uint8_t *bytes;
+	size_t size;
+};
+int file_map(const char *path, struct file_map *ret, struct error *err);
+void file_unmap(struct file_map *map);
+/* Text that changes whenever the file is replaced or written to; the caller frees. */
+char *file_state(const char *path);
 int file_remove(const char *path, struct error *err); /* not there: fine */
 
 /* Everything that was written to the file system of this directory is on its disk afterwards. */

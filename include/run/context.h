@@ -38,6 +38,8 @@ struct context {
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */
 	uint64_t diverged_since_ms;
 	bool attributes_missed; /* said once, however often it is tried again */
+	char *relay_state;	/* of the relay log's files when relay_received was read from them */
+	struct gtid_set *relay_received;
 	char *reported;	   /* the report as published in this action */
 	struct error last; /* why the last step or look failed */
 };

@@ -217,7 +217,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_look(LOOK_USER_DATA);
 	if (server->replica_on != TRI_YES)
 		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
-	if (server->applier_error)
+	/* An applier that has come to the torn end of an old relay log has applied all that is there: it may follow. */
+	if (server->applier_error && !(server->receiver == THREAD_STOPPED && server_drained(server) == TRI_YES))
 		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.400s", server->applier_error);
 	/* Now and then, whether it is the primary that it receives from; and as long as its record binds it to a primary that is alone. */
 	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;

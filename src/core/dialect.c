@@ -56,7 +56,8 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_master_wait_for_slave_count = {k:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
+	    [STATEMENT_SEMISYNC_POINT] =
+		"SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
 	    [STATEMENT_SET_SOURCE] =
@@ -115,7 +116,8 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_source_wait_no_replica = ON",
+	    [STATEMENT_SEMISYNC_POINT] =
+		"SET GLOBAL rpl_semi_sync_source_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_source_wait_no_replica = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_source_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
 	    /* The account is given at START, so nothing of it is kept in the server's tables; GET_SOURCE_PUBLIC_KEY serves caching_sha2
@@ -205,7 +207,8 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
 	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
-	    [STATEMENT_SEMISYNC_POINT] = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
+	    [STATEMENT_SEMISYNC_POINT] =
+		"SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_ON] = "SET GLOBAL rpl_semi_sync_master_enabled = ON",
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
 	    [STATEMENT_SET_SOURCE] =
@@ -214,6 +217,9 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_START_REPLICATION] = "START SLAVE",
 	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
 	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
+	    [STATEMENT_RELAY_LIST] = "SELECT @@relay_log_index AS list, @@datadir AS directory",
+	    /* By GTID, the first thread that starts drops the relay log. The next SET_SOURCE goes back to it. */
+	    [STATEMENT_RELAY_POSITION] = "CHANGE MASTER TO MASTER_USE_GTID = no, RELAY_LOG_FILE = {file}, RELAY_LOG_POS = {position:raw}",
 	    [STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",

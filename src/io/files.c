@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -197,6 +198,39 @@ int file_read_secret(const char *path, size_t max, char **ret_text, struct error
 		    "run chown root:root '%s' && chmod 600 '%s', and change the password if others could read it",
 		    path, (unsigned int)st.st_uid, (unsigned int)(st.st_mode & 07777), path, path);
 	return read_text(fd, path, max, ret_text, err);
+}
+
+int file_map(const char *path, struct file_map *ret, struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	void *bytes = NULL;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail_errno(err, "open", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, OCF_ERR_GENERIC, "%s is not a regular file (mode %07o)", path, st.st_mode);
+	if (st.st_size > 0)
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return fail_errno(err, "read", path);
+	*ret = (struct file_map){.bytes = bytes, .size = (size_t)st.st_size};
+	return 0;
+}
+
+void file_unmap(struct file_map *map)
+{
+	if (map->bytes)
+		munmap((void *)(uintptr_t)map->bytes, map->size);
+	*map = (struct file_map){0};
+}
+
+char *file_state(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) < 0)
+		return str_dup("none");
+	return str_printf("%ju:%ju:%jd:%jd.%09ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_size,
+			  (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
 int file_remove(const char *path, struct error *err)

@@ -13,6 +13,7 @@
 #include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
+#include "run/relay.h"
 #include "run/server.h"
 
 /* Replicas that are connected acknowledge within milliseconds. Where too few are, the mark is written all the same: later it says of
@@ -61,6 +62,14 @@ static int receiver_stop(struct context *ctx, const struct facts *facts, enum st
 	if (started)
 		pthread_join(thread, NULL);
 	return rc;
+}
+
+static int applier_start(struct context *ctx, const struct facts *facts, struct error *err)
+{
+	bool drops = dialect_statement(ctx->dialect, STATEMENT_RELAY_POSITION) && facts->server.receiver == THREAD_STOPPED;
+	if (drops && relay_apply(ctx, facts->server.executed, err))
+		return -1;
+	return run(ctx, STATEMENT_START_APPLIER, err);
 }
 
 static int close_writes(struct context *ctx, struct error *err)
@@ -436,7 +445,7 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_STOP_RECEIVER:
 		return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err);
 	case STEP_START_APPLIER:
-		return run(ctx, STATEMENT_START_APPLIER, err);
+		return applier_start(ctx, facts, err);
 	case STEP_FOLLOW:
 		return follow(ctx, facts, verdict->target, err);
 	case STEP_FORGET_SOURCE:

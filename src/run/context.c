@@ -103,8 +103,9 @@ void context_close(struct context *ctx)
 	char **owned[] = {&ctx->run_dir,       &ctx->server_marker,	&ctx->worker_marker, &ctx->published_file, &ctx->round_file,
 			  &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,     &ctx->local_file,	   &ctx->worker_log,
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
-			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file};
+			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state};
 	context_disconnect(ctx);
+	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)
 		str_set(owned[i], NULL);
 	credentials_clear(&ctx->credentials);

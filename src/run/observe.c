@@ -11,6 +11,7 @@
 #include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
+#include "run/relay.h"
 
 static enum tri tri_on(const char *value)
 {
@@ -146,6 +147,16 @@ static enum thread_state thread_of(const char *value)
 	return strcasecmp(value, "Connecting") == 0 || strcasecmp(value, "Preparing") == 0 ? THREAD_CONNECTING : THREAD_UNKNOWN;
 }
 
+/* MariaDB forgets with every restart what it has received and not yet applied. */
+static void observe_relay(struct context *ctx, struct server_facts *server)
+{
+	struct gtid_set *received;
+	if (server->receiver == THREAD_RUNNING || !gtid_set_empty(server->received) || !relay_received(ctx, &received))
+		return;
+	gtid_set_free(server->received);
+	server->received = received;
+}
+
 static void observe_replication(struct context *ctx, struct server_facts *server)
 {
 	const struct dialect *d = ctx->dialect;
@@ -170,6 +181,8 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		server->receiver = server->applier = THREAD_STOPPED;
 	}
 	sql_rows_clear(&rows);
+	if (server->has_source == TRI_YES)
+		observe_relay(ctx, server);
 }
 
 static void observe_sessions(struct context *ctx, struct server_facts *server)

@@ -1,0 +1,35 @@
+#include <string.h>
+
+#include "core/binlog.h"
+#include "fuzz.h"
+
+const char fuzz_name[] = "binlog";
+
+struct seen {
+	size_t size, count;
+	uint64_t last;
+};
+
+static void found(const struct binlog *binlog, void *data)
+{
+	struct seen *seen = data;
+	MUST(binlog->open && binlog->begins_in <= binlog->file);
+	if (binlog->begins_in == binlog->file) {
+		MUST(binlog->begins_at >= 4 && binlog->begins_at < seen->size && (seen->count == 0 || binlog->begins_at > seen->last));
+		seen->last = binlog->begins_at;
+		seen->count++;
+	}
+}
+
+/* The same bytes twice: what the first file leaves open may end in the second. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct binlog binlog = {0};
+	struct seen seen = {.size = size};
+	if (binlog_read(&binlog, data, size, found, &seen) != BINLOG_WHOLE)
+		return 0;
+	MUST(binlog.file == 1);
+	seen = (struct seen){.size = size};
+	MUST(binlog_read(&binlog, data, size, found, &seen) == BINLOG_WHOLE);
+	return 0;
+}
