@@ -1,10 +1,11 @@
 """What people do to running servers, and what a former primary brings back."""
+import threading
 import time
 
 from suite import Trial, check, judge_data, read_log
 
 from .first import SERVER
-from .look import PRIMARY_S, REPLICA_S, others, wait_for_sentence, wait_whole, words
+from .look import PRIMARY_S, REPLICA_S, break_server, mend_all, others, wait_for_sentence, wait_whole, words
 
 OUTSIDE = "/tmp/outside"
 FOLLOWER = {        # of a server: options, where it begins, the account's statements, off, connected
@@ -140,7 +141,37 @@ def replica_outside(lab):
     return f"named after {took:.1f} s: {said!r}; asynchronous, it was left alone"
 
 
+def received_not_applied(lab):
+    """What was acknowledged is in the replicas' relay logs only; their servers are killed, and the primary does not come back."""
+    primary = wait_whole(lab)
+    replicas = others(lab, primary)
+    with Trial(lab, expect_move=True) as trial:
+        locks = [threading.Thread(target=lab.sql, args=(name, "FLUSH TABLES WITH READ LOCK; SELECT SLEEP(60)", 90, False))
+                 for name in replicas]
+        try:
+            for lock in locks:
+                lock.start()
+            time.sleep(1)
+            locked = time.monotonic()
+            trial.application.wait_for_ack(after=locked + 1)
+            held = {name: lab.rows(name) for name in replicas}
+            break_server(lab, primary)
+            for name in replicas:
+                lab.fault("kill-mysqld", name)
+            for lock in locks:
+                lock.join()
+            log = read_log(trial.application.path)
+            fewest = min(len(log.lost(rows)) for rows in held.values())
+            check(fewest > 0, "the replicas had applied everything: the test would show nothing")
+            lab.wait_until(lambda: lab.primary() in replicas, 60, "a replica to be promoted")
+            lab.wait_until(lambda: not log.lost(lab.rows(lab.primary())), 10, "the new primary to have all that was acknowledged")
+        finally:
+            mend_all(lab)
+    return f"{trial.note}; {fewest} acknowledged writes were in relay logs only"
+
+
 TESTS = [
+    ("acknowledged and not yet applied: all servers are killed, the primary stays away", received_not_applied),
     ("a replica outside of the cluster is cut off, and named", replica_outside),
     ("a replica made writable by hand", opened_replica),
     ("semi-sync switched off by hand", semisync_off),
