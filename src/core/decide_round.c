@@ -164,8 +164,11 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	const char *self = config->instance.node, *candidate = config->instance.notify_promote;
 	if (!self || !candidate || facts_lone(config))
 		return verdict_done(OCF_SUCCESS, "%s", "");
+	/* The others must know that it cannot report: as long as they try to be promoted, no monitor of this one begins. */
 	if (facts->worker != TRI_NO || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
-		return verdict_done(OCF_SUCCESS, "has no report: its server is not up");
+		return facts->published == TRI_NO && facts->patience_over != TRI_YES
+			   ? verdict_step(STEP_PUBLISH, "%s", "")
+			   : verdict_done(OCF_SUCCESS, "has no report: its server is not up");
 	if (facts->filling == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "has no report: the copy that it is filled with is not complete");
 	if (facts->deadline_near == TRI_YES)
