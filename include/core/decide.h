@@ -107,6 +107,10 @@ uint64_t facts_acknowledgers(const struct config *config, const struct facts *fa
 uint64_t facts_reports_needed(const struct config *config, const struct facts *facts);
 /* Rule 5: the record that keeps this node from being promoted, or NULL. */
 const struct record *facts_bound(const struct config *config, const struct facts *facts);
+/* YES: replicas that are no nodes of the cluster acknowledge commits. What they acknowledge, a mark too, says nothing of the voters. */
+enum tri facts_outsiders(const struct facts *facts);
+/* Whether the mark that this action has written was acknowledged, and by voters. */
+enum tri facts_marked(const struct facts *facts);
 /* Rule 8: a majority of the voters has stored this node's record and promised nothing higher. */
 bool facts_confirmed(const struct config *config, const struct facts *facts);
 bool facts_clean_known(const struct facts *facts);

@@ -61,6 +61,7 @@ struct server_facts {
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
 	enum tri lossless;		/* it waits before others see the commit, without end, and also while no replica is connected */
 	uint64_t clients;		/* connected semi-sync replicas */
+	enum tri replicas_known;	/* the three that follow were seen */
 	uint64_t ours;			/* replicas' sessions of the replication account, which is the cluster's own */
 	uint64_t foreign;		/* those of other accounts, but for what is seen not to acknowledge */
 	enum tri foreign_acknowledge;	/* YES: that is seen; UNKNOWN: this server does not tell */

@@ -40,19 +40,13 @@ static struct record record_next(const struct config *config, const struct facts
 	return record;
 }
 
-/* Replicas that are no nodes of the cluster, with semi-sync on: a commit that only they have would be lost with the primary. */
-static bool outsiders_acknowledge(const struct server_facts *server)
-{
-	return server->foreign > 0 && (server->foreign_acknowledge == TRI_YES || server->clients > server->ours);
-}
-
 /* Replicas that may acknowledge: connected, as the server says, but no more than have a node; none when commits are stuck all the same. */
 static uint64_t acknowledging(const struct facts *facts)
 {
 	uint64_t connected = facts->server.clients, replicas = 0;
 	if (facts->stuck == TRI_YES)
 		return 0;
-	if (outsiders_acknowledge(&facts->server) && facts->server.ours < connected)
+	if (facts_outsiders(facts) == TRI_YES && facts->server.ours < connected)
 		connected = facts->server.ours;
 	for (size_t i = 0; i < facts->peer_count; i++)
 		replicas += facts->peers[i].role == ROLE_REPLICA;
@@ -65,17 +59,25 @@ static struct verdict decide_back(const struct config *config, const struct fact
 {
 	struct verdict v = verdict_step(STEP_MARK, "enough replicas are back");
 	struct record record = record_next(config, facts, RECORD_MAJORITY);
+	enum tri marked = facts_marked(facts);
 	v.number = facts->primary_epoch;
 	/* What was released before is released again: the record still says so. */
-	bool alone = facts->marked == TRI_NO && facts->record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE;
+	bool alone = marked == TRI_NO && facts->record.mode == RECORD_ALONE && config->durability == DURABILITY_ADAPTIVE;
 	if (alone && facts->quorum == TRI_UNKNOWN && facts->patience_over != TRI_YES)
 		return verdict_look(LOOK_QUORUM);
 	if (alone && facts->quorum == TRI_YES && facts->moment_over == TRI_YES && facts_confirmed(config, facts))
 		return verdict_step(STEP_RELEASE_COMMITS, "stays alone: the replicas are connected, but do not acknowledge");
-	if (facts->marked == TRI_NO)
+	if (marked == TRI_NO)
 		return verdict_done(OCF_DEGRADED_PROMOTED,
 				    "the replicas are connected, and have yet to receive what was written without them");
-	if (facts->marked == TRI_UNKNOWN)
+	if (facts_outsiders(facts) != TRI_NO)
+		return verdict_done(OCF_DEGRADED_PROMOTED,
+				    facts->outsider
+					? "the replicas are connected, but one outside of the cluster acknowledges too: whether "
+					  "they have everything is not known. Switch semi-sync off there: %s"
+					: "the replicas are connected, but whose they are is not known%s",
+				    facts->outsider ? facts->outsider : "");
+	if (marked == TRI_UNKNOWN)
 		return v;
 	record.voters = facts_voters_marked(config, facts);
 	return verdict_record(&record, "enough replicas have everything");
@@ -141,7 +143,7 @@ static struct verdict decide_primary_waits(const struct config *config, const st
 		v.number = k;
 		return v;
 	}
-	if (outsiders_acknowledge(server) && facts->outsiders_cut != TRI_YES)
+	if (facts_outsiders(facts) == TRI_YES && facts->outsiders_cut != TRI_YES)
 		return verdict_step(STEP_CUT_OUTSIDERS, "a replica outside of the cluster acknowledges commits");
 	if (acknowledging(facts) < k)
 		return decide_alone(config, facts, k);

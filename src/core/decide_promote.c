@@ -131,7 +131,7 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 	if (facts->sysvars_set != TRI_YES)
 		return verdict_step(STEP_SYSVARS_PRIMARY, "%s", "");
 	/* See open(): nobody is waited for. */
-	if (facts->marked == TRI_NO && facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->promised &&
+	if (facts_marked(facts) == TRI_NO && facts->record.mode == RECORD_ALONE && facts->record.epoch == facts->promised &&
 	    config->durability == DURABILITY_ADAPTIVE)
 		return (struct verdict){0};
 	if (k > 0 && (server->source_on != TRI_YES || server->wait_count != k || server->lossless == TRI_NO)) {
@@ -171,7 +171,7 @@ static struct verdict open(const struct config *config, const struct facts *fact
 		return v;
 	}
 	snprintf(record.primary, sizeof(record.primary), "%s", config->instance.node ? config->instance.node : "localhost");
-	if (facts->marked == TRI_YES || k == 0) {
+	if (facts_marked(facts) == TRI_YES || k == 0) {
 		record.mode = RECORD_MAJORITY;
 		record.voters = facts_voters_marked(config, facts);
 	} else if (newest->mode == RECORD_ALONE && !facts_bound(config, facts)) {

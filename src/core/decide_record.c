@@ -79,6 +79,19 @@ uint64_t facts_voters_marked(const struct config *config, const struct facts *fa
 		   : config->instance.clone_max;
 }
 
+enum tri facts_outsiders(const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (server->replicas_known != TRI_YES)
+		return TRI_UNKNOWN;
+	return tri_of(server->foreign > 0 && (server->foreign_acknowledge == TRI_YES || server->clients > server->ours));
+}
+
+enum tri facts_marked(const struct facts *facts)
+{
+	return facts->marked == TRI_YES && facts_outsiders(facts) != TRI_NO ? TRI_NO : facts->marked;
+}
+
 /* It holds exactly this epoch's record, this version or a later one, and has promised nothing higher. */
 static bool confirms(const struct peer_facts *peer, const struct record *record)
 {

@@ -77,6 +77,7 @@ static const struct fact_row own_rows[] = {
     {"server.wait_count", FACT_NUMBER, SERVER(wait_count), NULL},
     {"server.clients", FACT_NUMBER, SERVER(clients), NULL},
     {"server.ours", FACT_NUMBER, SERVER(ours), NULL},
+    {"server.replicas_known", FACT_NAMES, SERVER(replicas_known), tri_names},
     {"server.foreign", FACT_NUMBER, SERVER(foreign), NULL},
     {"server.foreign_acknowledge", FACT_NAMES, SERVER(foreign_acknowledge), tri_names},
     {"server.waiting", FACT_NUMBER, SERVER(waiting), NULL},

@@ -116,6 +116,7 @@ static void observe_dumps(struct context *ctx, struct facts *facts)
 		(void)file_read(ctx->outsider_file, 512, &facts->outsider, &ignored);
 	if (!ctx->credentials.replication.user || context_query(ctx, ctx->sql, STATEMENT_DUMPS, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
+	server->replicas_known = TRI_YES;
 	for (size_t i = 0; i < rows.rows; i++) {
 		const char *acknowledges = sql_value(&rows, i, "acknowledges");
 		if (str_equal(sql_value(&rows, i, "user"), ctx->credentials.replication.user))
@@ -344,10 +345,11 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 	}
 	observe_replication(ctx, server);
 	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
-	if (facts->local_role == ROLE_PRIMARY) {
+	if (facts->local_role == ROLE_PRIMARY)
 		observe_stall(ctx, facts);
+	/* Also in a promotion, before it is the primary. */
+	if (facts->local_role == ROLE_PRIMARY || server->source_on == TRI_YES)
 		observe_dumps(ctx, facts);
-	}
 	if (look & LOOK_MARK)
 		observe_data_epoch(ctx, facts);
 	if (look & LOOK_SESSIONS)

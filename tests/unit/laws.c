@@ -186,10 +186,24 @@ static bool waits_for_acknowledgers(void)
 	return k == 0 || (facts.server.source_on == TRI_YES && facts.server.wait_count == k);
 }
 
+/* Whoever has acknowledged the mark is a node of the cluster. */
+static bool only_ours(void)
+{
+	const struct server_facts *server = &facts.server;
+
+	return server->replicas_known == TRI_YES &&
+	       (server->foreign == 0 || (server->foreign_acknowledge != TRI_YES && server->clients <= server->ours));
+}
+
+static bool mark_missed(void)
+{
+	return facts.marked == TRI_NO || (facts.marked == TRI_YES && !only_ours());
+}
+
 /* What the primary took alone is on no other node for certain: it was alone before, and the mark was not acknowledged. */
 static bool stays_alone(void)
 {
-	return newest()->mode == RECORD_ALONE && ours(newest()) && facts.marked == TRI_NO && law_acknowledgers() > 0;
+	return newest()->mode == RECORD_ALONE && ours(newest()) && mark_missed() && law_acknowledgers() > 0;
 }
 
 static const char *open_law(const struct verdict *v)
@@ -208,7 +222,7 @@ static const char *open_law(const struct verdict *v)
 	/* Whoever has stored the one before takes this one for newer. */
 	LAW(newer(record, &facts.record) || memcmp(record, &facts.record, sizeof(*record)) == 0);
 	LAW((record->mode == RECORD_ALONE) == stays_alone());
-	LAW(record->mode != RECORD_MAJORITY || facts.marked == TRI_YES || law_acknowledgers() == 0);
+	LAW(record->mode != RECORD_MAJORITY || (facts.marked == TRI_YES && only_ours()) || law_acknowledgers() == 0);
 	LAW(record->mode == RECORD_UNMARKED || record->mode == RECORD_MAJORITY || record->mode == RECORD_ALONE);
 	LAW(voters_may_be(record->voters));
 	if (record->mode == RECORD_ALONE && config.durability == DURABILITY_ADAPTIVE)
@@ -264,7 +278,7 @@ static const char *alone_law(enum decision decision, const struct record *record
 	}
 	/* Too few replicas, or none that acknowledges: commits are stuck, or the mark of the way back was. */
 	LAW(replicas_seen() < law_acknowledgers() || facts.server.clients < law_acknowledgers() || facts.stuck == TRI_YES ||
-	    (facts.marked == TRI_NO && facts.record.mode == RECORD_ALONE));
+	    (mark_missed() && facts.record.mode == RECORD_ALONE) || (!only_ours() && facts.server.ours < law_acknowledgers()));
 	LAW(waits_for_acknowledgers());
 	LAW(facts.moment_over == TRI_YES);
 	return primary_law();
@@ -295,7 +309,7 @@ static const char *record_law(enum decision decision, const struct verdict *v)
 	if (decision == PROMOTE || record->mode == RECORD_ALONE)
 		return alone_law(decision, record);
 	LAW(record->mode == RECORD_MAJORITY && ours(record) && record->epoch == facts.primary_epoch);
-	LAW(facts.marked == TRI_YES);
+	LAW(facts.marked == TRI_YES && only_ours());
 	LAW(law_acknowledgers() > 0 && waits_for_acknowledgers() && facts.server.clients >= law_acknowledgers());
 	LAW(voters_may_be(record->voters));
 	return primary_law();

@@ -137,6 +137,8 @@ static const struct dial candidate_dials[] = {
     TRI(server.source_on),
     DIAL(server.wait_count, NUMBER, 0, 1, 2, 3),
     DIAL(server.clients, NUMBER, 0, 4),
+    DIAL(server.replicas_known, ENUM, TRI_UNKNOWN, TRI_YES),
+    DIAL(server.foreign, NUMBER, 0, 1),
     DIAL(server.data_epoch, NUMBER, 0, EPOCH - 2, EPOCH),
     TRI(server.data_epoch_known),
     TRI(server.accounts),
@@ -297,6 +299,8 @@ static void alone_turn(void)
 	    DIAL(server.clients, NUMBER, 0, 4),
 	    TRI(quorum),
 	    TRI(marked),
+	    DIAL(server.replicas_known, ENUM, TRI_UNKNOWN, TRI_YES),
+	    DIAL(server.foreign, NUMBER, 0, 1),
 	};
 
 	dials_each(dials, ARRAY_LENGTH(dials), judge_monitor);
@@ -331,6 +335,9 @@ static const struct dial primary_dials[] = {
     TRI(server.source_on),
     DIAL(server.wait_count, NUMBER, 0, 1, 2, 3),
     DIAL(server.clients, NUMBER, 0, 1, 2, 4),
+    DIAL(server.replicas_known, ENUM, TRI_UNKNOWN, TRI_YES),
+    DIAL(server.foreign, NUMBER, 0, 1),
+    TRI(server.foreign_acknowledge),
     TRI(server.waiting_known),
     ROLE(local_role),
     DIAL(promised, NUMBER, 0, EPOCH, EPOCH + 1),

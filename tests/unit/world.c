@@ -121,6 +121,7 @@ void candidate_make(void)
 	facts.server.receiver = facts.server.applier = THREAD_STOPPED;
 	facts.server.source_on = TRI_YES;
 	facts.server.clients = config.instance.clone_max;
+	facts.server.replicas_known = TRI_YES;
 	facts.server.waiting_known = TRI_YES;
 	facts.server.data_epoch = EPOCH - 1;
 	facts.server.data_epoch_known = TRI_YES;
