@@ -16,6 +16,7 @@ enum step {
 	STEP_INITIALISE, /* an empty data directory becomes a server's */
 	STEP_LAUNCH,
 	STEP_LAUNCH_BEHIND, /* as above, another primary exists */
+	STEP_CUT_TAIL,	    /* from verdict.number on the last binary log is set aside and cut off; destructive */
 	STEP_SHUTDOWN,	    /* SIGTERM */
 	STEP_KILL_SERVER,   /* SIGKILL; destructive */
 	STEP_DEFER,	    /* a detached worker brings the server back, so that an election need not wait for it */
@@ -60,6 +61,7 @@ enum look {
 	LOOK_USER_DATA = 1 << 6,
 	LOOK_MARK = 1 << 7,  /* the highest mark in the data */
 	LOOK_CLEAN = 1 << 8, /* which of the nodes that are gone were fenced or have left properly */
+	LOOK_TAIL = 1 << 9,  /* of a server that does not run: the end of its binary log, compared with the primary's position */
 };
 
 struct verdict {

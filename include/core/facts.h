@@ -40,6 +40,14 @@ enum role {
 	ROLE_RECOVERING, /* its server is not up yet, or its data is being copied: cannot report */
 };
 
+/* The last binary log of a server that died as the primary, compared with what the new primary has. */
+enum tail_state {
+	TAIL_UNKNOWN = 0,
+	TAIL_NONE,  /* the primary has everything */
+	TAIL_CUT,   /* it lacks what stands at the end, from tail_at on */
+	TAIL_OTHER, /* what it lacks does not stand at the end, or that cannot be seen */
+};
+
 /* What this server answers. */
 struct server_facts {
 	enum server_state state;
@@ -113,7 +121,10 @@ struct facts {
 	/* the host */
 	enum tri datadir_empty;
 	enum tri filling; /* a copy into its data directory was begun and has not ended; what cannot be told is YES here */
-	enum tri worker;  /* a detached worker of ours is alive */
+	enum tail_state tail;
+	uint64_t tail_at;    /* bytes */
+	uint64_t tail_count; /* transactions */
+	enum tri worker;     /* a detached worker of ours is alive */
 	enum tri shutdown_sent;
 	enum tri deadline_near;	      /* this action must come to an end */
 	enum tri moment_over;	      /* whoever takes part in this round at the same time would have been seen by now */

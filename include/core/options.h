@@ -37,6 +37,9 @@ int user_options_check(const struct config *config, const struct dialect *dialec
 /* server_id from the user's file, else the cluster's node number, else 1. */
 unsigned long server_id_choose(const struct config *config, const struct user_options *options);
 
+/* The file that lists the binary logs, as the server will call it; the caller frees. */
+char *binlog_index(const struct config *config, const struct user_options *options);
+
 enum launch_as {
 	LAUNCH_PLAIN = 0,
 	LAUNCH_BEHIND_PRIMARY, /* another primary exists: MariaDB may drop what it had not acknowledged */

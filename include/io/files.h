@@ -34,6 +34,10 @@ int file_map(const char *path, struct file_map *ret, struct error *err);
 void file_unmap(struct file_map *map);
 /* Text that changes whenever the file is replaced or written to; the caller frees. */
 char *file_state(const char *path);
+/* A new file, for root only, of these bytes, one after the other; on its disk with its directory's entry when this returns. */
+int file_save(const char *path, const struct file_map *parts, size_t count, struct error *err);
+/* Destructive: nothing of the file is left behind its first `length` bytes; on its disk when this returns. */
+int file_cut(const char *path, uint64_t length, struct error *err);
 int file_remove(const char *path, struct error *err); /* not there: fine */
 
 /* Everything that was written to the file system of this directory is on its disk afterwards. */

@@ -21,6 +21,32 @@ static bool may_defer(const struct config *config, const struct facts *facts)
 	       others_can_elect(config, facts);
 }
 
+/* It died as the primary, and another was promoted after it, with everything that was ever acknowledged here: what that one lacks was not. */
+static bool was_superseded(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
+{
+	return facts->local_role == ROLE_PRIMARY && facts->primary_epoch > 0 && primary->epoch > facts->primary_epoch &&
+	       config->durability != DURABILITY_ASYNC;
+}
+
+static struct verdict launch(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	if (!primary)
+		return verdict_step(STEP_LAUNCH, "%s", "");
+	if (was_superseded(config, facts, primary)) {
+		if (facts->tail == TAIL_UNKNOWN && facts->patience_over != TRI_YES)
+			return verdict_look(LOOK_PRIMARY | LOOK_TAIL);
+		if (facts->tail == TAIL_CUT) {
+			struct verdict v =
+			    verdict_step(STEP_CUT_TAIL, "%llu commits which nobody has acknowledged, and which %s lacks, are undone",
+					 (unsigned long long)facts->tail_count, primary->name);
+			v.number = facts->tail_at;
+			return v;
+		}
+	}
+	return verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", primary->name);
+}
+
 static struct verdict decide_start_dead(const struct config *config, const struct facts *facts)
 {
 	if (config->instance.clustered && facts->peers_known != TRI_YES)
@@ -42,8 +68,7 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 	if (facts->detached == TRI_YES && facts->local_role == ROLE_PRIMARY && !facts_primary(facts) && facts->patience_over != TRI_YES &&
 	    others_can_elect(config, facts))
 		return verdict_step(STEP_WAIT, "waits for the others' election");
-	return facts_primary(facts) ? verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", facts_primary(facts)->name)
-				    : verdict_step(STEP_LAUNCH, "%s", "");
+	return launch(config, facts);
 }
 
 static struct verdict decide_start_up(const struct config *config, const struct facts *facts)

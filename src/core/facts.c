@@ -9,6 +9,7 @@
 static const char *const tri_names[] = {"unknown", "no", "yes", NULL};
 static const char *const role_names[] = {"unknown", "replica", "primary", "recovering", NULL};
 static const char *const state_names[] = {"unknown", "dead", "starting", "up", "busy", "frozen", NULL};
+static const char *const tail_names[] = {"unknown", "none", "cut", "other", NULL};
 static const char *const thread_names[] = {"unknown", "stopped", "connecting", "running", NULL};
 
 const char *tri_name(enum tri value)
@@ -95,6 +96,9 @@ static const struct fact_row own_rows[] = {
     {"record", FACT_RECORD, OWN(record), NULL},
     {"datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names},
     {"filling", FACT_NAMES, OWN(filling), tri_names},
+    {"tail", FACT_NAMES, OWN(tail), tail_names},
+    {"tail_at", FACT_NUMBER, OWN(tail_at), NULL},
+    {"tail_count", FACT_NUMBER, OWN(tail_count), NULL},
     {"worker", FACT_NAMES, OWN(worker), tri_names},
     {"shutdown_sent", FACT_NAMES, OWN(shutdown_sent), tri_names},
     {"deadline_near", FACT_NAMES, OWN(deadline_near), tri_names},

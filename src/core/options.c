@@ -185,6 +185,19 @@ unsigned long server_id_choose(const struct config *config, const struct user_op
 	return id >= 1 && id <= UINT32_MAX ? (unsigned long)id : 1;
 }
 
+char *binlog_index(const struct config *config, const struct user_options *options)
+{
+	bool on;
+	const char *index = user_options_get(options, "log_bin_index"), *base = user_options_get(options, "log_bin");
+	/* MySQL's own default name, when there is only a yes. */
+	if (str_empty(index))
+		index = str_empty(base) || parse_bool(base, &on) ? "binlog" : base;
+	const char *name = strrchr(index, '/'), *dot = strrchr(name ? name : index, '.');
+	size_t length = dot ? (size_t)(dot - index) : strlen(index);
+	return *index == '/' ? str_printf("%.*s.index", (int)length, index)
+			     : str_printf("%s/%.*s.index", config->datadir, (int)length, index);
+}
+
 struct argv {
 	char **items;
 	size_t count;

@@ -17,6 +17,7 @@ static const struct {
     [STEP_INITIALISE] = {"initialise", false},
     [STEP_LAUNCH] = {"launch", false},
     [STEP_LAUNCH_BEHIND] = {"launch-behind", false},
+    [STEP_CUT_TAIL] = {"cut-tail", true},
     [STEP_SHUTDOWN] = {"shutdown", false},
     [STEP_KILL_SERVER] = {"kill-server", true},
     [STEP_DEFER] = {"defer", false},

@@ -224,6 +224,33 @@ void file_unmap(struct file_map *map)
 	*map = (struct file_map){0};
 }
 
+int file_save(const char *path, const struct file_map *parts, size_t count, struct error *err)
+{
+	_cleanup_free_ char *dir = parent_of(path);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail_errno(err, "create", path);
+	for (size_t i = 0; i < count; i++)
+		if (!write_all(fd, (const char *)parts[i].bytes, parts[i].size))
+			return fail_errno(err, "write", path);
+	if (fsync(fd) < 0)
+		return fail_errno(err, "write", path);
+	return sync_directory(dir, err);
+}
+
+int file_cut(const char *path, uint64_t length, struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail_errno(err, "open", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < length)
+		return error_set(err, OCF_ERR_GENERIC, "%s is not a regular file of at least %llu bytes", path, (unsigned long long)length);
+	if (ftruncate(fd, (off_t)length) < 0 || fsync(fd) < 0)
+		return fail_errno(err, "cut", path);
+	return 0;
+}
+
 char *file_state(const char *path)
 {
 	struct stat st;

@@ -430,6 +430,8 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return server_launch(ctx, LAUNCH_PLAIN, err);
 	case STEP_LAUNCH_BEHIND:
 		return server_launch(ctx, LAUNCH_BEHIND_PRIMARY, err);
+	case STEP_CUT_TAIL:
+		return tail_cut(ctx, facts, verdict->number, err);
 	case STEP_SHUTDOWN:
 		return server_shutdown(ctx, err);
 	case STEP_KILL_SERVER:

@@ -12,6 +12,7 @@
 #include "io/files.h"
 #include "io/log.h"
 #include "run/relay.h"
+#include "run/server.h"
 
 static enum tri tri_on(const char *value)
 {
@@ -435,8 +436,12 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	}
 	if (ctx->config.instance.clustered && (look & LOOK_PEERS))
 		peers_observe(ctx, &facts);
+	if ((look & LOOK_TAIL) && !ctx->dialect)
+		(void)context_find_dialect(ctx, &ctx->last);
 	if (ctx->config.instance.clustered && (look & LOOK_PRIMARY))
 		primary_observe(ctx, &facts);
+	if (facts.server.state == SERVER_DEAD && (look & LOOK_TAIL))
+		tail_observe(ctx, &facts);
 	if (ctx->config.instance.clustered && (look & LOOK_CLEAN))
 		clean_observe(ctx, &facts);
 	if (look & LOOK_QUORUM)

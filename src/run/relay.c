@@ -35,7 +35,8 @@ static void scan_clear(struct scan *scan)
 
 static bool executed_holds(const struct gtid_set *executed, const struct binlog_gtid *gtid)
 {
-	_cleanup_free_ char *text = str_printf("%u-%u-%llu", gtid->domain, gtid->server, (unsigned long long)gtid->sequence);
+	char text[BINLOG_GTID_TEXT];
+	binlog_gtid_format(gtid, text);
 	_cleanup_gtid_ struct gtid_set *one = gtid_set_parse(GTID_FLAVOUR_MARIADB, text);
 	return one && gtid_set_contains(executed, one);
 }
@@ -123,9 +124,11 @@ static char *files_state(const struct scan *scan)
 static struct gtid_set *origins_set(const struct scan *scan)
 {
 	_cleanup_strbuf_ struct strbuf text = {0};
-	for (size_t i = 0; i < scan->origin_count; i++)
-		strbuf_addf(&text, "%s%u-%u-%llu", i ? "," : "", scan->origins[i].domain, scan->origins[i].server,
-			    (unsigned long long)scan->origins[i].sequence);
+	for (size_t i = 0; i < scan->origin_count; i++) {
+		char origin[BINLOG_GTID_TEXT];
+		binlog_gtid_format(&scan->origins[i], origin);
+		strbuf_addf(&text, "%s%s", i ? "," : "", origin);
+	}
 	return gtid_set_parse(GTID_FLAVOUR_MARIADB, text.text ? text.text : "");
 }
 

@@ -15,7 +15,7 @@
 #include "io/log.h"
 
 /* What the user has said, in the file and then on the command line, where the last word counts. */
-static int user_options_read(struct context *ctx, struct user_options *ret, struct error *err)
+int server_options(struct context *ctx, struct user_options *ret, struct error *err)
 {
 	_cleanup_free_ char *file = str_printf("--defaults-file=%s", ctx->config.config), *out = NULL;
 	char *const argv[] = {ctx->config.binary, file, (char *)"--print-defaults", NULL};
@@ -95,7 +95,7 @@ int server_validate(struct context *ctx, struct error *err)
 	gid_t gid;
 	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || paths_check(ctx, uid, err))
 		return -1;
-	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || user_options_read(ctx, &options, err))
+	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || server_options(ctx, &options, err))
 		return -1;
 	int rc = user_options_accept(ctx, &options, err);
 	ctx->server_id = server_id_choose(&ctx->config, &options);
@@ -299,7 +299,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 	}
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return error_wrap(err, "another server or another resource uses %s", ctx->config.datadir);
-	if (user_options_read(ctx, &options, err)) {
+	if (server_options(ctx, &options, err)) {
 		close(lock);
 		return -1;
 	}

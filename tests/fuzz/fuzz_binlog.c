@@ -13,7 +13,11 @@ struct seen {
 static void found(const struct binlog *binlog, void *data)
 {
 	struct seen *seen = data;
+	char text[BINLOG_GTID_TEXT];
+	binlog_gtid_format(&binlog->gtid, text);
+	_cleanup_gtid_ struct gtid_set *one = gtid_set_parse(binlog->gtid.flavour, text);
 	MUST(binlog->open && binlog->begins_in <= binlog->file);
+	MUST(one || binlog->gtid.flavour == GTID_FLAVOUR_UNKNOWN || binlog->gtid.sequence == 0 || binlog->gtid.sequence > INT64_MAX - 1);
 	if (binlog->begins_in == binlog->file) {
 		MUST(binlog->begins_at >= 4 && binlog->begins_at < seen->size && (seen->count == 0 || binlog->begins_at > seen->last));
 		seen->last = binlog->begins_at;
@@ -28,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct seen seen = {.size = size};
 	if (binlog_read(&binlog, data, size, found, &seen) != BINLOG_WHOLE)
 		return 0;
+	gtid_set_free(binlog_previous(&binlog));
 	MUST(binlog.file == 1);
 	seen = (struct seen){.size = size};
 	MUST(binlog_read(&binlog, data, size, found, &seen) == BINLOG_WHOLE);

@@ -402,7 +402,7 @@ static bool step_is_of(enum decision decision, enum step step)
 	    [MONITOR] = 1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_CLOSE_WRITES | 1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_STOP_RECEIVER |
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_MARK | 1ul << STEP_RECORD |
 			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS,
-	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_DEFER |
+	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_CUT_TAIL | 1ul << STEP_DEFER |
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
 		      1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_KILL_SERVER,
@@ -487,6 +487,17 @@ static const char *launch_law(const struct verdict *v)
 	return NULL;
 }
 
+/* Only what was written before a later promotion, and stands where it was seen. */
+static const char *cut_law(const struct verdict *v)
+{
+	const struct peer_facts *primary = facts_primary(&facts);
+
+	LAW(facts.server.state == SERVER_DEAD && facts.datadir_empty == TRI_NO && facts.peers_known == TRI_YES);
+	LAW(facts.local_role == ROLE_PRIMARY && facts.primary_epoch > 0 && primary && primary->epoch > facts.primary_epoch);
+	LAW(facts.tail == TAIL_CUT && v->number == facts.tail_at && config.durability != DURABILITY_ASYNC);
+	return NULL;
+}
+
 static bool somebody_reported_here(uint64_t epoch)
 {
 	for (size_t i = 0; i < facts.peer_count; i++)
@@ -520,6 +531,8 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 	case STEP_LAUNCH:
 	case STEP_LAUNCH_BEHIND:
 		return launch_law(v);
+	case STEP_CUT_TAIL:
+		return cut_law(v);
 	case STEP_FOLLOW:
 		return follow_law(decision, v);
 	case STEP_DEFER:

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
+#include "core/tail.h"
 #include "unit.h"
 
 /* Two files as a MariaDB 10.11 replica has written them, the second still open: tests/fuzz/seeds/binlog. */
@@ -27,8 +28,10 @@ static struct file seed(const char *name)
 /* "0-1-19@0:858 ..." */
 static void note(const struct binlog *binlog, void *data)
 {
-	strbuf_addf(data, "%s%u-%u-%llu@%zu:%llu", ((struct strbuf *)data)->length ? " " : "", binlog->gtid.domain, binlog->gtid.server,
-		    (unsigned long long)binlog->gtid.sequence, binlog->begins_in, (unsigned long long)binlog->begins_at);
+	char gtid[BINLOG_GTID_TEXT];
+	binlog_gtid_format(&binlog->gtid, gtid);
+	strbuf_addf(data, "%s%s@%zu:%llu", ((struct strbuf *)data)->length ? " " : "", gtid, binlog->begins_in,
+		    (unsigned long long)binlog->begins_at);
 }
 
 static void assert_read(struct binlog *binlog, const uint8_t *bytes, size_t size, enum binlog_end end, const char *found)
@@ -176,6 +179,121 @@ TEST(a_transaction_ends_with_its_commit_and_a_statement_that_stands_alone_with_i
 	free(last.bytes);
 }
 
+#define UUID "734ed2b2-e995-11f1-96bd-6e8429ef7c1e"
+#define HELD "73491eea-e995-11f1-bf0e-0a04b05c9187:1-3890,7354e13d-e995-11f1-a505-0281d088c9b4:1-563," UUID ":1-"
+
+TEST(a_binary_log_of_mysql_says_what_stands_before_it)
+{
+	struct file mysql = seed("mysql");
+	struct binlog binlog = {0};
+	assert_read(&binlog, mysql.bytes, mysql.size, BINLOG_WHOLE,
+		    UUID ":3065@0:278 " UUID ":3066@0:609 " UUID ":3067@0:942 " UUID ":3068@0:1275");
+	/* assert_read() reads from a copy that is gone. */
+	binlog = (struct binlog){0};
+	_cleanup_strbuf_ struct strbuf text = {0};
+	binlog_read(&binlog, mysql.bytes, mysql.size, note, &text);
+	_cleanup_gtid_ struct gtid_set *previous = binlog_previous(&binlog);
+	_cleanup_free_ char *shown = gtid_set_format(previous);
+	assert_string_equal(shown, "73491eea-e995-11f1-bf0e-0a04b05c9187:433-3890," UUID
+				   ":2342-3064,7354e13d-e995-11f1-a505-0281d088c9b4:416-563");
+	assert_int_equal(binlog_head(mysql.bytes, mysql.size), 127);
+	free(mysql.bytes);
+}
+
+static size_t mysql_gtid_put(uint8_t *bytes, size_t at, uint8_t type, uint8_t sequence)
+{
+	uint8_t body[42] = {[1] = 0xaa, [17] = sequence};
+	return event_put(bytes, at, type, body, sizeof(body));
+}
+
+/* MySQL does not say beforehand that a statement stands alone. */
+TEST(transactions_of_mysql_begin_and_end_in_their_own_ways)
+{
+	struct file mysql = seed("mysql");
+	struct binlog binlog = {0};
+	_cleanup_strbuf_ struct strbuf text = {0};
+	size_t at = mysql_gtid_put(mysql.bytes, 127, 33, 1), second, third, fourth, fifth, sixth;
+	at = second = query_put(mysql.bytes, at, "CREATE TABLE x (a INT)");
+	at = mysql_gtid_put(mysql.bytes, at, 33, 2);
+	at = query_put(mysql.bytes, at, "BEGIN");
+	at = query_put(mysql.bytes, at, "INSERT INTO t VALUES (1)");
+	at = third = query_put(mysql.bytes, at, "COMMIT");
+	at = mysql_gtid_put(mysql.bytes, at, 33, 3);
+	at = fourth = event_put(mysql.bytes, at, 40, (const uint8_t[8]){0}, 8); /* compressed */
+	at = mysql_gtid_put(mysql.bytes, at, 34, 0);
+	at = fifth = query_put(mysql.bytes, at, "DROP TABLE x");
+	at = mysql_gtid_put(mysql.bytes, at, 42, 0);
+	at = sixth = query_put(mysql.bytes, at, "DROP TABLE y");
+	at = mysql_gtid_put(mysql.bytes, at, 33, 4);
+	at = query_put(mysql.bytes, at, "BEGIN");
+	at = query_put(mysql.bytes, at, "INSERT INTO t VALUES (2)");
+	_cleanup_free_ char *expected =
+	    str_printf("aa000000-0000-0000-0000-000000000000:1@0:127 aa000000-0000-0000-0000-000000000000:2@0:%zu "
+		       "aa000000-0000-0000-0000-000000000000:3@0:%zu @0:%zu @0:%zu",
+		       second, third, fourth, fifth);
+	assert_int_equal(binlog_read(&binlog, mysql.bytes, at, note, &text), BINLOG_WHOLE);
+	assert_string_equal(text.text, expected);
+	assert_true(binlog.open && binlog.begins_at == sixth);
+	assert_null(binlog_previous(&binlog));
+	free(mysql.bytes);
+}
+
+static void assert_tail(const struct file *file, const char *held, enum tail_state state, uint64_t at, const char *gtids)
+{
+	struct tail tail;
+	_cleanup_gtid_ struct gtid_set *set = gtid_set_parse(GTID_FLAVOUR_MYSQL, held);
+	assert_non_null(set);
+	tail_find(file->bytes, file->size, set, &tail);
+	assert_int_equal(tail.state, state);
+	assert_true((tail.state == TAIL_OTHER) == (tail.reason != NULL));
+	assert_int_equal(tail.at, at);
+	if (gtids)
+		assert_string_equal(tail.gtids, gtids);
+	else
+		assert_null(tail.gtids);
+	free(tail.gtids);
+}
+
+TEST(a_tail_is_cut_only_where_the_primary_has_all_before_it_and_nothing_of_it)
+{
+	struct file mysql = seed("mysql");
+	assert_tail(&mysql, HELD "3068", TAIL_NONE, 0, NULL);
+	assert_tail(&mysql, HELD "3067", TAIL_CUT, 1275, UUID ":3068");
+	assert_tail(&mysql, HELD "3065", TAIL_CUT, 609, UUID ":3066," UUID ":3067," UUID ":3068");
+	assert_tail(&mysql, HELD "3064", TAIL_CUT, 278, UUID ":3065," UUID ":3066," UUID ":3067," UUID ":3068");
+	/* In older files, too; in the middle. */
+	assert_tail(&mysql, HELD "3063", TAIL_OTHER, 0, NULL);
+	assert_tail(&mysql, "", TAIL_OTHER, 0, NULL);
+	assert_tail(&mysql, HELD "3065:3067-3068", TAIL_OTHER, 0, NULL);
+	/* The last event is torn off: what was not written as a whole counts for nothing. */
+	mysql.size -= 1;
+	assert_tail(&mysql, HELD "3066", TAIL_CUT, 942, UUID ":3067");
+	mysql.bytes[3] = 'x';
+	assert_tail(&mysql, HELD "3066", TAIL_OTHER, 0, NULL);
+	free(mysql.bytes);
+}
+
+TEST(a_transaction_without_a_number_is_never_cut_off)
+{
+	struct file mysql = seed("mysql");
+	mysql.size = mysql_gtid_put(mysql.bytes, mysql.size, 34, 0);
+	mysql.size = query_put(mysql.bytes, mysql.size, "DROP TABLE x");
+	assert_tail(&mysql, HELD "3067", TAIL_OTHER, 0, NULL);
+	free(mysql.bytes);
+}
+
+/* What is not undone by itself when the binary log does not have it would differ without a trace. */
+TEST(a_definition_is_never_cut_off)
+{
+	struct file mysql = seed("mysql");
+	mysql.size = mysql_gtid_put(mysql.bytes, mysql.size, 33, 1);
+	mysql.size = query_put(mysql.bytes, mysql.size, "CREATE TABLE x (a INT)");
+	assert_tail(&mysql, HELD "3067", TAIL_OTHER, 0, NULL);
+	assert_tail(&mysql, HELD "3068", TAIL_OTHER, 0, NULL);
+	assert_tail(&mysql, HELD "3068,aa000000-0000-0000-0000-000000000000:1", TAIL_NONE, 0, NULL);
+	free(mysql.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +305,11 @@ int main(void)
 	    cmocka_unit_test(what_is_no_relay_log_is_not_read),
 	    cmocka_unit_test(an_encrypted_relay_log_is_recognised),
 	    cmocka_unit_test(a_transaction_ends_with_its_commit_and_a_statement_that_stands_alone_with_itself),
+	    cmocka_unit_test(a_binary_log_of_mysql_says_what_stands_before_it),
+	    cmocka_unit_test(transactions_of_mysql_begin_and_end_in_their_own_ways),
+	    cmocka_unit_test(a_tail_is_cut_only_where_the_primary_has_all_before_it_and_nothing_of_it),
+	    cmocka_unit_test(a_transaction_without_a_number_is_never_cut_off),
+	    cmocka_unit_test(a_definition_is_never_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

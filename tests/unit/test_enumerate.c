@@ -172,13 +172,15 @@ static void starter_turn(void)
 	    ROLE(local_role),
 	    TRI(peers_known),
 	    TRI(patience_over),
+	    DIAL(tail, ENUM, TAIL_UNKNOWN, TAIL_NONE, TAIL_CUT, TAIL_OTHER),
+	    DIAL(primary_epoch, NUMBER, 0, EPOCH - 1, EPOCH),
 	    DIAL(server.waiting, NUMBER, 0, 1),
 	    TRI(server.waiting_known),
 	    TRI(server.source_on),
 	    DIAL(sysvars_set, ENUM, TRI_NO, TRI_YES),
 	};
 
-	dials_each(dials, 7, judge_start);
+	dials_each(dials, 10, judge_start);
 	facts.server.state = SERVER_UP;
 	facts.worker = TRI_NO;
 	facts.detached = TRI_NO;
@@ -201,6 +203,7 @@ TEST(a_server_is_launched_only_where_nothing_runs_and_initialised_only_where_not
 	counters_say("starts", STEP_INITIALISE);
 	counters_say("starts", STEP_LAUNCH);
 	counters_say("starts", STEP_LAUNCH_BEHIND);
+	counters_say("starts", STEP_CUT_TAIL);
 	counters_say("starts", STEP_DEFER);
 }
 

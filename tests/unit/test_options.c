@@ -141,6 +141,28 @@ static char **argv_of(const struct dialect *d, const char *printed, const char *
 	return argv_with(d, printed, additional, as, NULL);
 }
 
+static void assert_index(const char *printed, const char *expected)
+{
+	struct user_options list = {0};
+	struct config config = {.datadir = (char *)"/data"};
+
+	user_options_parse(printed, &list);
+	_cleanup_free_ char *index = binlog_index(&config, &list);
+	assert_string_equal(index, expected);
+	user_options_clear(&list);
+}
+
+TEST(the_list_of_binary_logs_is_where_the_server_has_it)
+{
+	assert_index("", "/data/binlog.index");
+	assert_index("--log-bin", "/data/binlog.index");
+	assert_index("--log-bin=ON", "/data/binlog.index");
+	assert_index("--log_bin=mysql-bin", "/data/mysql-bin.index");
+	assert_index("--log-bin=mysql-bin.log", "/data/mysql-bin.index");
+	assert_index("--log-bin=/logs/host.example.org/bin", "/logs/host.example.org/bin.index");
+	assert_index("--log-bin=/logs/bin --log-bin-index=list", "/data/list.index");
+}
+
 TEST(a_server_starts_read_only_and_with_what_the_laws_need)
 {
 	const struct dialect *const all[] = {MYSQL57, MYSQL84, MARIADB};
@@ -232,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(what_the_agent_sets_nobody_else_does),
 	    cmocka_unit_test(a_persisted_variable_that_would_win_over_the_command_line_is_found),
 	    cmocka_unit_test(the_server_id_is_the_users_or_the_clusters_node_number),
+	    cmocka_unit_test(the_list_of_binary_logs_is_where_the_server_has_it),
 	    cmocka_unit_test(a_server_starts_read_only_and_with_what_the_laws_need),
 	    cmocka_unit_test(each_server_gets_its_own_words),
 	    cmocka_unit_test(the_users_choice_stands_where_no_law_is_concerned_and_ours_comes_last),
