@@ -15,7 +15,7 @@ enum step {
 	/* the server's process */
 	STEP_INITIALISE, /* an empty data directory becomes a server's */
 	STEP_LAUNCH,
-	STEP_LAUNCH_BEHIND, /* as above, another primary exists */
+	STEP_LAUNCH_BEHIND, /* as above; it was the primary, and another one was promoted after it */
 	STEP_CUT_TAIL,	    /* from verdict.number on the last binary log is set aside and cut off; destructive */
 	STEP_SHUTDOWN,	    /* SIGTERM */
 	STEP_KILL_SERVER,   /* SIGKILL; destructive */

@@ -22,18 +22,18 @@ static bool may_defer(const struct config *config, const struct facts *facts)
 }
 
 /* It died as the primary, and another was promoted after it, with everything that was ever acknowledged here: what that one lacks was not. */
-static bool was_superseded(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
+static bool was_superseded(const struct facts *facts, const struct peer_facts *primary)
 {
-	return facts->local_role == ROLE_PRIMARY && facts->primary_epoch > 0 && primary->epoch > facts->primary_epoch &&
-	       config->durability != DURABILITY_ASYNC;
+	return facts->local_role == ROLE_PRIMARY && facts->primary_epoch > 0 && primary && primary->epoch > facts->primary_epoch;
 }
 
 static struct verdict launch(const struct config *config, const struct facts *facts)
 {
 	const struct peer_facts *primary = facts_primary(facts);
-	if (!primary)
+	/* A replica keeps all that it has received: what is undecided there may have been acknowledged. */
+	if (!was_superseded(facts, primary))
 		return verdict_step(STEP_LAUNCH, "%s", "");
-	if (was_superseded(config, facts, primary)) {
+	if (config->durability != DURABILITY_ASYNC) {
 		if (facts->tail == TAIL_UNKNOWN && facts->patience_over != TRI_YES)
 			return verdict_look(LOOK_PRIMARY | LOOK_TAIL);
 		if (facts->tail == TAIL_CUT) {

@@ -483,7 +483,10 @@ static const char *launch_law(const struct verdict *v)
 	LAW(facts.worker == TRI_NO || (facts.detached == TRI_YES && facts.worker == TRI_UNKNOWN) || facts.detached == TRI_YES);
 	LAW(facts.datadir_empty == (v->step == STEP_INITIALISE ? TRI_YES : TRI_NO));
 	LAW(!config.instance.clustered || facts.peers_known == TRI_YES);
-	LAW((v->step == STEP_LAUNCH_BEHIND) <= (facts_primary(&facts) != NULL));
+	/* The server may drop what is undecided: on a replica that could be the second copy of what was acknowledged. */
+	if (v->step == STEP_LAUNCH_BEHIND)
+		LAW(facts.local_role == ROLE_PRIMARY && facts.primary_epoch > 0 && facts_primary(&facts) &&
+		    facts_primary(&facts)->epoch > facts.primary_epoch);
 	return NULL;
 }
 
