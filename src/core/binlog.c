@@ -253,9 +253,9 @@ size_t binlog_head(const uint8_t *bytes, size_t size)
 struct gtid_set *binlog_previous(const struct binlog *binlog)
 {
 	_cleanup_strbuf_ struct strbuf text = {0};
-	const uint8_t *at = binlog->previous, *end = at + binlog->previous_length;
-	if (!at || end - at < 8)
+	if (!binlog->previous || binlog->previous_length < 8)
 		return NULL;
+	const uint8_t *at = binlog->previous, *end = at + binlog->previous_length;
 	uint64_t servers = number(at, 8);
 	for (at += 8; servers > 0; servers--) {
 		char uuid[37];

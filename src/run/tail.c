@@ -63,7 +63,7 @@ void tail_observe(struct context *ctx, struct facts *facts)
 	const struct peer_facts *primary = facts_primary(facts);
 	if (!ctx->dialect)
 		return;
-	/* Before 8.0.17 a commit that was not undone would leave no trace in the server's own set. */
+	/* Where there is no CLONE (it came with 8.0.17) a commit that was not undone would leave no trace in the server's own set. */
 	if (!ctx->dialect->has_clone) {
 		facts->tail = TAIL_NONE;
 		return;
