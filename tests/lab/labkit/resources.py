@@ -37,7 +37,7 @@ def systole(flavour, **params):
         params={"binary": flavour.daemon, "config": LAB_CNF, "datadir": DATADIR, "credentials": CREDENTIALS,
                 "socket": SOCKET, **params},
         meta={"notify": "true", "interleave": "true", "migration-threshold": "25", "failure-timeout": "60s"},
-        properties={"start-failure-is-fatal": "false", "load-threshold": "1000%"},
+        properties={"start-failure-is-fatal": "false", "load-threshold": "1000%", "cluster-delay": "10s"},
         ops=(("start", "0s", "120s"), ("stop", "0s", "60s"), ("promote", "0s", "60s"), ("demote", "0s", "30s"),
              ("notify", "0s", "60s"), *MONITORS))
 
