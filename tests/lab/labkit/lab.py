@@ -365,7 +365,7 @@ class Lab:
     def cleanup(self, node=None, patience=10):
         """Forgets failed actions, as an operator does: when the cluster has nothing to do, or when it never ends having something to do.
 
-        Monitors that Pacemaker has just ordered are lost otherwise; it notices that 80 s later, and takes it for a failure."""
+        Monitors that Pacemaker has just ordered are lost otherwise; half a minute later it takes that for a failure."""
         try:
             time.sleep(0.3)             # what was just changed has been noticed
             self.wait_until(lambda: self.is_idle(self.state().dc), patience, "the controller to be idle")
