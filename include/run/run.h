@@ -8,6 +8,9 @@
 /* Looks at what is asked for (bits of enum look; the server's process always). What was not answered stays UNKNOWN. */
 void observe(struct context *ctx, unsigned int look, struct facts *ret);
 
+/* What the server has executed by now; NULL: it does not say. The caller frees. */
+struct gtid_set *executed_now(struct context *ctx, struct error *err);
+
 /* One idempotent step; its success is what the next look shows. -1: it could not be tried, with the reason. */
 int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err);
 

@@ -226,12 +226,15 @@ static int semisync_source(struct context *ctx, uint64_t k, struct error *err)
 	return run(ctx, STATEMENT_SEMISYNC_SOURCE_ON, err);
 }
 
-/* MariaDB replicates from gtid_slave_pos, which a former primary has never moved. */
-static int position_set(struct context *ctx, const struct facts *facts, struct error *err)
+/* MariaDB replicates from gtid_slave_pos, which a former primary has never moved. What was under way when the applier was stopped counts. */
+static int position_set(struct context *ctx, struct error *err)
 {
 	if (!dialect_statement(ctx->dialect, STATEMENT_SET_POSITION))
 		return 0;
-	_cleanup_free_ char *position = gtid_set_position(facts->server.executed);
+	_cleanup_gtid_ struct gtid_set *executed = executed_now(ctx, err);
+	if (!executed)
+		return error_set(err, OCF_ERR_GENERIC, "what this server has executed is not known");
+	_cleanup_free_ char *position = gtid_set_position(executed);
 	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position ? position : "", NULL));
 }
 
@@ -249,7 +252,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
 	if (facts->server.source_on != TRI_NO && run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err))
 		return -1;
-	if (position_set(ctx, facts, err))
+	if (position_set(ctx, err))
 		return -1;
 	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
 				   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",

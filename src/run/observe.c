@@ -39,6 +39,16 @@ static uint64_t number_or(const char *text, uint64_t fallback)
 	return text && parse_u64(text, 0, UINT64_MAX, &value) ? value : fallback;
 }
 
+struct gtid_set *executed_now(struct context *ctx, struct error *err)
+{
+	struct sql_rows rows = {0};
+	if (context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
+		return NULL;
+	struct gtid_set *executed = gtid_set_parse(ctx->dialect->from.flavour, sql_value(&rows, 0, "executed"));
+	sql_rows_clear(&rows);
+	return executed;
+}
+
 static enum sql_outcome observe_variables(struct context *ctx, struct server_facts *server)
 {
 	struct sql_rows rows = {0};
@@ -157,6 +167,9 @@ static void observe_relay(struct context *ctx, struct server_facts *server)
 		return;
 	gtid_set_free(server->received);
 	server->received = received;
+	/* The server removes files once they are applied. What was in none of them is executed by now, but perhaps was not before. */
+	gtid_set_free(server->executed);
+	server->executed = executed_now(ctx, &ctx->last);
 }
 
 static void observe_replication(struct context *ctx, struct server_facts *server)
