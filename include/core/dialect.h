@@ -73,6 +73,7 @@ struct dialect {
 	/* columns of STATEMENT_REPLICA_STATUS */
 	const char *receiver_running, *applier_running, *receiver_errno, *receiver_error, *applier_errno, *applier_error;
 	const char *source_host, *source_port, *received, *lag, *auto_position;
+	const char *relay_file, *relay_position; /* where the applier is; NULL where nobody needs it */
 	bool has_clone;
 	bool receiver_lingers; /* stopped, it connects to its source once more before it ends: seconds when the source is dead */
 	bool waits_for_one;    /* semi-sync counts no replicas: k is 1 at most */

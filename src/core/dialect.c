@@ -241,6 +241,8 @@ static const struct dialect mariadb_105 = {
     .received = "Gtid_IO_Pos",
     .lag = "Seconds_Behind_Master",
     .auto_position = "Using_Gtid",
+    .relay_file = "Relay_Log_File",
+    .relay_position = "Relay_Log_Pos",
     .receiver_lingers = true,
     .waits_for_one = true,
 };

@@ -159,8 +159,8 @@ static int own_position(struct context *ctx, char **ret_file, char **ret_positio
 	struct sql_rows rows = {0};
 	if (context_query(ctx, ctx->sql, STATEMENT_REPLICA_STATUS, &rows, err, NULL) != SQL_OK)
 		return -1;
-	*ret_file = str_dup(sql_value(&rows, 0, "Relay_Log_File"));
-	*ret_position = str_dup(sql_value(&rows, 0, "Relay_Log_Pos"));
+	*ret_file = str_dup(sql_value(&rows, 0, ctx->dialect->relay_file));
+	*ret_position = str_dup(sql_value(&rows, 0, ctx->dialect->relay_position));
 	sql_rows_clear(&rows);
 	return 0;
 }
