@@ -238,6 +238,24 @@ static int position_set(struct context *ctx, struct error *err)
 	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position ? position : "", NULL));
 }
 
+static enum sql_outcome source_set(struct context *ctx, const struct peer_facts *peer, struct error *err)
+{
+	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
+	return context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
+			   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",
+			   ctx->config.tls ? "1" : "0", NULL);
+}
+
+/* A power cut can leave the server's notes of its relay log without the files of which they speak (1201): it begins anew. */
+static int source_set_anyhow(struct context *ctx, const struct peer_facts *peer, struct error *err)
+{
+	enum sql_outcome outcome = source_set(ctx, peer, err);
+	if (outcome != SQL_REFUSED || sql_errno(ctx->sql) != 1201)
+		return outcome_ok(outcome);
+	log_warning("its relay log cannot be read, and is dropped: %s", err->sentence);
+	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(source_set(ctx, peer, err));
+}
+
 static int follow(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
 {
 	const struct peer_facts *peer = facts_find(facts, node);
@@ -246,7 +264,6 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	/* To follow a primary is to promise its epoch: none can be used twice. */
 	if (peer->role == ROLE_PRIMARY && peer->epoch > facts->promised && promise_raise(ctx, peer->epoch, err))
 		return -1;
-	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
 	if (facts->server.has_source == TRI_YES && receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err))
 		return -1;
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
@@ -254,9 +271,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 		return -1;
 	if (position_set(ctx, err))
 		return -1;
-	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
-				   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",
-				   ctx->config.tls ? "1" : "0", NULL)))
+	if (source_set_anyhow(ctx, peer, err))
 		return -1;
 	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user, "password",
 				   ctx->credentials.replication.password, NULL)))

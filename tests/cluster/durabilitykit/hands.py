@@ -5,7 +5,8 @@ import time
 from suite import Trial, check, judge_data, read_log
 
 from .first import SERVER
-from .look import PRIMARY_S, REPLICA_S, break_server, mend_all, others, wait_for_sentence, wait_whole, words
+from .look import (DATADIR, PRIMARY_S, REPLICA_S, break_server, mend_all, others, wait_acknowledging, wait_for_sentence, wait_whole,
+                   words)
 
 OUTSIDE = "/tmp/outside"
 FOLLOWER = {        # of a server: options, where it begins, the account's statements, off, connected
@@ -186,7 +187,22 @@ def received_not_applied(lab):
     return f"{trial.note}; {fewest} acknowledged writes were in relay logs only"
 
 
+def lost_relay_log(lab):
+    """A power cut may leave a replica's notes, and not the files of which they speak: it replicates again."""
+    primary = wait_whole(lab)
+    name = others(lab, primary)[0]
+    with Trial(lab, expect_move=False) as trial:
+        try:
+            break_server(lab, name)
+            lab.node(name).run(["sh", "-c", f"rm {DATADIR}/*relay-bin.0*"], check=True)
+        finally:
+            mend_all(lab)
+        wait_acknowledging(lab)
+    return trial.note
+
+
 TESTS = [
+    ("the files of a replica's relay log are lost", lost_relay_log),
     ("acknowledged and not yet applied: all servers are killed, the primary stays away", received_not_applied),
     ("a replica outside of the cluster is cut off, and named", replica_outside),
     ("a replica made writable by hand", opened_replica),
