@@ -238,22 +238,27 @@ static int position_set(struct context *ctx, struct error *err)
 	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position ? position : "", NULL));
 }
 
-static enum sql_outcome source_set(struct context *ctx, const struct peer_facts *peer, struct error *err)
+static enum sql_outcome replicate(struct context *ctx, const struct peer_facts *peer, struct error *err)
 {
+	const struct account *account = &ctx->credentials.replication;
 	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
-	return context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
-			   ctx->credentials.replication.user, "password", ctx->credentials.replication.password, "tls",
-			   ctx->config.tls ? "1" : "0", NULL);
+	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
+					       account->user, "password", account->password, "tls", ctx->config.tls ? "1" : "0", NULL);
+	return outcome != SQL_OK ? outcome
+				 : context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", account->user, "password",
+					       account->password, NULL);
 }
 
-/* A power cut can leave the server's notes of its relay log without the files of which they speak (1201): it begins anew. */
-static int source_set_anyhow(struct context *ctx, const struct peer_facts *peer, struct error *err)
+/* A power cut can leave the server's notes of its relay log without the files of which they speak (1201 on MariaDB, 1872 on MySQL): it
+ * begins anew, without them. */
+static int replicate_anyhow(struct context *ctx, const struct peer_facts *peer, struct error *err)
 {
-	enum sql_outcome outcome = source_set(ctx, peer, err);
-	if (outcome != SQL_REFUSED || sql_errno(ctx->sql) != 1201)
+	enum sql_outcome outcome = replicate(ctx, peer, err);
+	unsigned int number = outcome == SQL_REFUSED ? sql_errno(ctx->sql) : 0;
+	if (number != 1201 && number != 1872)
 		return outcome_ok(outcome);
 	log_warning("its relay log cannot be read, and is dropped: %s", err->sentence);
-	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(source_set(ctx, peer, err));
+	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(replicate(ctx, peer, err));
 }
 
 static int follow(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
@@ -271,10 +276,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 		return -1;
 	if (position_set(ctx, err))
 		return -1;
-	if (source_set_anyhow(ctx, peer, err))
-		return -1;
-	if (outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user, "password",
-				   ctx->credentials.replication.password, NULL)))
+	if (replicate_anyhow(ctx, peer, err))
 		return -1;
 	/* The names of the new relay log's files, too. */
 	return ctx->config.power_safe ? dir_sync_all(ctx->config.datadir, err) : 0;
