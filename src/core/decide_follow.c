@@ -162,7 +162,10 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return verdict_done(OCF_ERR_ARGS,
 				    "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
 				    server->uuid, primary->name);
-	_cleanup_free_ char *missing = gtid_set_missing(held, primary->position);
+	/* On MariaDB what it has received may continue the primary's chain, and hide what it has executed beside that. */
+	_cleanup_free_ char *executed = gtid_set_missing(server->executed, primary->position),
+			    *received = gtid_set_missing(held, primary->position);
+	const char *missing = executed && !*executed ? received : executed;
 	/* A commit that waits for an acknowledgement is not yet in the primary's executed set, but this replica may be the one that has it. */
 	if (!missing || *missing)
 		if (!missing || primary->waiting == 0 || !missing_is_all_of(missing, primary->uuid))
