@@ -53,7 +53,8 @@ def alone_and_back(lab):
     lab.wait_until(lambda: "primary, alone" not in crm_mon(lab), 5, "crm_mon to say no more `primary, alone`")
     for node in lab.nodes:
         reasons = [reason for _, _, reason in marks(lab, node.name)[known:]]
-        check(reasons == ["enough replicas are back"], f"the marks since then on {node.name} are {reasons}")
+        # More than one: a monitor was ended after its mark, by the cleanup, and the next one began anew.
+        check(set(reasons) == {"enough replicas are back"}, f"the marks since then on {node.name} are {reasons}")
     check(pause <= ALONE_S, f"writes went on after {pause:.2f} s, more than {ALONE_S} s")
     return f"writes went on after {pause:.2f} s, {alone} then {back} after {took:.1f} s; {sentence!r}"
 
