@@ -40,6 +40,7 @@ struct context {
 	bool attributes_missed; /* said once, however often it is tried again */
 	char *relay_state;	/* of the relay log's files when relay_received was read from them */
 	struct gtid_set *relay_received;
+	bool relay_encrypted;
 	char *reported;	   /* the report as published in this action */
 	struct error last; /* why the last step or look failed */
 };

@@ -5,7 +5,7 @@
 
 #include "run/context.h"
 
-/* What the relay log holds beside what the server says. True: received was read; false: there is nothing to read, or it cannot be read. */
+/* What the relay log holds; NULL: that is not known. False: the server's own word must do, for it knows, or the log is encrypted. */
 bool relay_received(struct context *ctx, struct gtid_set **ret_received);
 
 /* Starts the applier where the first transaction begins that `executed` lacks, so that the server keeps the files. The receiver is stopped. */

@@ -18,7 +18,7 @@ struct scan {
 	size_t count;
 	struct binlog_gtid origins[ORIGINS_MAX]; /* the last transaction of each */
 	size_t origin_count;
-	bool too_many;
+	bool too_many, encrypted;
 	const struct gtid_set *executed; /* NULL: where to begin is not asked for */
 	bool missing_found;
 	size_t missing_in; /* the file with the first transaction that is not executed, and where */
@@ -92,6 +92,8 @@ static int scan_files(struct scan *scan, struct error *err)
 	struct binlog binlog = {0};
 	for (size_t i = 0; i < scan->count; i++) {
 		struct file_map map = {0};
+		if (path_exists(scan->names[i]) == PRESENCE_NO)
+			return 0;
 		if (file_map(scan->names[i], &map, err))
 			return -1;
 		enum binlog_end end = binlog_read(&binlog, map.bytes, map.size, transaction_found, scan);
@@ -99,12 +101,12 @@ static int scan_files(struct scan *scan, struct error *err)
 		switch (end) {
 		case BINLOG_WHOLE:
 			continue;
-		case BINLOG_TORN: /* the applier cannot get past it either */
-			return 0;
 		case BINLOG_ENCRYPTED:
-			return error_set(err, OCF_ERR_GENERIC, "the relay log %s is encrypted", scan->names[i]);
+			scan->encrypted = true;
+			return 0;
+		case BINLOG_TORN: /* the applier cannot get past it either, nor past a file that is gone */
 		case BINLOG_FOREIGN:
-			return error_set(err, OCF_ERR_GENERIC, "%s is not a relay log of a known kind", scan->names[i]);
+			return 0;
 		}
 	}
 	return scan->too_many ? error_set(err, OCF_ERR_GENERIC, "more than %d servers and domains in the relay log", ORIGINS_MAX) : 0;
@@ -135,22 +137,22 @@ static struct gtid_set *origins_set(const struct scan *scan)
 bool relay_received(struct context *ctx, struct gtid_set **ret_received)
 {
 	struct scan scan = {0};
-	struct error err;
 	if (!dialect_statement(ctx->dialect, STATEMENT_RELAY_LIST))
 		return false;
-	int rc = files_list(ctx, &scan, &err);
+	int rc = files_list(ctx, &scan, &ctx->last);
 	_cleanup_free_ char *state = files_state(&scan);
 	if (rc == 0 && !str_equal(state, ctx->relay_state)) {
-		rc = scan_files(&scan, &err);
+		rc = scan_files(&scan, &ctx->last);
 		gtid_set_free(ctx->relay_received);
 		ctx->relay_received = rc == 0 ? origins_set(&scan) : NULL;
-		str_set(&ctx->relay_state, state);
-		if (rc)
-			log_warning("what this server had received before it was restarted is not known: %s", err.sentence);
+		ctx->relay_encrypted = scan.encrypted;
+		str_set(&ctx->relay_state, rc == 0 ? state : NULL);
+		if (scan.encrypted)
+			log_warning("what this server had received before it was restarted is not known: its relay log is encrypted");
 	}
 	scan_clear(&scan);
 	*ret_received = rc == 0 ? gtid_set_copy(ctx->relay_received) : NULL;
-	return *ret_received != NULL;
+	return rc != 0 || !ctx->relay_encrypted;
 }
 
 /* Where the server itself says that it stands: exact, unless it has been restarted since. */
