@@ -144,7 +144,7 @@ def set_parameters(lab, **values):
     """As an operator changes parameters of the live resource: the servers are restarted. None: back to the default."""
     for name, value in values.items():
         now = lab.node(1).run(["crm_resource", "--resource", "db", "--get-parameter", name])
-        if value == (now.stdout.strip() if now.ok else None):
+        if value == ((now.stdout.strip() or None) if now.ok else None):       # Pacemaker 3: a default is no error
             continue
         change = ["--delete-parameter", name] if value is None else ["--set-parameter", name, "--parameter-value", value]
         lab.on_live_node(["crm_resource", "--resource", "db", *change])
