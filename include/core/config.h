@@ -66,6 +66,8 @@ struct config {
 	uint64_t max_lag_ms;
 	uint64_t shutdown_timeout_ms;
 	enum provision provision;
+	bool keep_old_data;
+	uint64_t provision_rate; /* MiB per second; 0: no limit */
 	bool tls;
 	struct instance instance;
 };
@@ -78,6 +80,7 @@ enum param_type {
 	PARAM_BOOL,	/* bool */
 	PARAM_CHOICE,	/* an enum, one of the row's words */
 	PARAM_SYSVARS,	/* struct sysvars */
+	PARAM_NUMBER,	/* uint64_t, up to a million */
 };
 
 struct param {

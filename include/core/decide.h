@@ -21,7 +21,11 @@ enum step {
 	STEP_KILL_SERVER,   /* SIGKILL; destructive */
 	STEP_DEFER,	    /* a detached worker brings the server back, so that an election need not wait for it */
 	STEP_KILL_WORKER,
-	STEP_PROVISION, /* a detached worker fills the data directory from verdict.target; destructive */
+	STEP_PROVISION,	    /* a detached worker fills the data directory from verdict.target; destructive */
+	STEP_PLACE_COPY,    /* a complete copy of files becomes the data */
+	STEP_COPY_POSITION, /* the server is told where its copy was taken */
+	STEP_DROP_ASIDE,    /* the data that a copy has replaced is removed; destructive */
+	STEP_DONATE,	    /* a detached process hands out a copy to the node that asks for one */
 	/* replication */
 	STEP_SEMISYNC_REPLICA,
 	STEP_STOP_RECEIVER,
@@ -141,6 +145,10 @@ struct verdict verdict_record(const struct record *record, const char *reason);
 struct verdict verdict_target(enum step step, const char *target, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* PROTOCOL.md, rule 4: STEP_NONE when this node holds all that was reported in its round; else how it gets there, or why it cannot. */
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
+/* A replica that follows the primary: whether somebody has written to it all the same. STEP_NONE: no, or that cannot be told now. */
+struct verdict decide_errant(const struct config *config, const struct facts *facts);
+/* The applier has stopped with an error. */
+struct verdict decide_broken(const struct config *config, const struct facts *facts);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
 #define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */

@@ -49,11 +49,13 @@ enum statement {
 	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */
 	STATEMENT_RESET_BINLOG,
 	STATEMENT_SET_BINLOG_STATE, /* {set}; MariaDB */
+	STATEMENT_COPY_LOCK,	    /* one row: taken, 1 when this session has it now; NULL where files are not copied */
+	STATEMENT_DATA_SIZE,	    /* one row: bytes; refused without PROCESS */
 	STATEMENT_SECURE_ROOT,	    /* NULL where a new data directory is secure */
 	STATEMENT_SET_VARIABLE,	    /* {name} raw, {value} raw: both were checked when the parameter was read */
 	STATEMENT_CLONE_DONOR,	    /* {donor} */
+	STATEMENT_CLONE_RATE,	    /* {rate}: MiB per second, 0 for no limit */
 	STATEMENT_CLONE,	    /* {user} {host} {port} {password} {tls} */
-	STATEMENT_CLONE_STATUS,	    /* one row: state, error_no, error_message */
 	STATEMENT_CLONE_PROGRESS,   /* one row: percent */
 	STATEMENT_PASSWORD_HASH,    /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
 	STATEMENT_TURN_AWAY,  /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */

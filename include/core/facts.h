@@ -78,9 +78,10 @@ struct server_facts {
 	uint64_t acknowledged; /* commits that were acknowledged by replicas since the server started */
 	uint64_t data_epoch;   /* the highest mark in what it has executed; 0: none, or not known */
 	enum tri data_epoch_known;
-	enum tri user_data; /* a schema that is not the server's own */
-	enum tri accounts;  /* the configured accounts exist */
-	uint64_t sessions;  /* of clients */
+	enum tri user_data;   /* a schema that is not the server's own */
+	enum tri accounts;    /* the configured accounts exist */
+	enum tri copy_wanted; /* another node asks for a copy of this server's files */
+	uint64_t sessions;    /* of clients */
 	enum tri sessions_known;
 };
 
@@ -104,8 +105,9 @@ struct peer_facts {
 	uint64_t data_epoch;	  /* as above, of applied */
 	enum tri data_epoch_known;
 	/* asked over SQL: the primary only */
-	enum tri asked; /* YES: the three below are true now; NO: it did not answer */
+	enum tri asked; /* YES: the four below are true now; NO: it did not answer */
 	struct gtid_set *position;
+	struct gtid_set *purged; /* what its binary logs no longer have; NULL: it does not say */
 	char *uuid;
 	uint64_t waiting;
 	char *ask_error;
@@ -121,6 +123,14 @@ struct facts {
 	/* the host */
 	enum tri datadir_empty;
 	enum tri filling; /* a copy into its data directory was begun and has not ended; what cannot be told is YES here */
+	/* of such a copy, when it was made of files: */
+	enum tri copy_whole;	/* it stands beside, complete and checked, and is yet to be put in place */
+	enum tri copy_placed;	/* it is in place, and the server is yet to be told where it was taken */
+	enum tri aside;		/* the data that a copy has replaced is still there */
+	uint64_t copies_failed; /* one after the other */
+	char *copy_error;	/* the last one's */
+	enum tri fill_asked;	/* an operator asks for a copy */
+	enum tri donating;	/* a process of ours hands out a copy */
 	enum tail_state tail;
 	uint64_t tail_at;    /* bytes */
 	uint64_t tail_count; /* transactions */

@@ -38,6 +38,8 @@ char *file_state(const char *path);
 int file_save(const char *path, const struct file_map *parts, size_t count, struct error *err);
 /* Destructive: nothing of the file is left behind its first `length` bytes; on its disk when this returns. */
 int file_cut(const char *path, uint64_t length, struct error *err);
+/* Destructive: an entry of this directory with all that is in it; at most 16 levels deep, links are removed and not followed. */
+int tree_remove(const char *dir, const char *name, struct error *err);
 int file_remove(const char *path, struct error *err); /* not there: fine */
 
 /* Everything that was written to the file system of this directory is on its disk afterwards. */

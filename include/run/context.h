@@ -19,14 +19,16 @@ struct context {
 	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file, *word_file,
 	    *property_file, *said_file, *waiting_file, *back_file, *outsider_file;
 	char *state_dir, *local_file, *worker_log;
-	char *filling_marker; /* in the data directory: a copy is being loaded into it */
-	char *init_marker;    /* in the data directory: it is being initialised */
-	uint64_t deadline_ms; /* the action must have ended */
-	uint64_t moment_ms;   /* who takes part in a round at the same time has shown itself by then */
-	uint64_t patience_ms; /* waiting for others ends here */
-	uint64_t near_ms;     /* the action should come to its end from here on */
-	uint64_t stopped_ms;  /* how long a stopped process may stay stopped before it counts as frozen */
-	uint64_t answer_ms;   /* how long one look at the server may take */
+	char *donor_marker, *count_file;  /* of a copy that is handed out; of one that comes in: its bytes so far */
+	char *failures_file, *aside_file; /* copies that have failed; there is data that a copy has replaced */
+	char *filling_marker, *copy_dir;  /* in the data directory: a copy is under way; where one of files is made */
+	char *init_marker;		  /* in the data directory: it is being initialised */
+	uint64_t deadline_ms;		  /* the action must have ended */
+	uint64_t moment_ms;		  /* who takes part in a round at the same time has shown itself by then */
+	uint64_t patience_ms;		  /* waiting for others ends here */
+	uint64_t near_ms;		  /* the action should come to its end from here on */
+	uint64_t stopped_ms;		  /* how long a stopped process may stay stopped before it counts as frozen */
+	uint64_t answer_ms;		  /* how long one look at the server may take */
 	struct sql *sql;
 	struct proc server;
 	uint64_t server_id; /* that a launch will give; 0: not known yet */

@@ -148,6 +148,21 @@ const struct param param_table[] = {
      .shortdesc = "Filling a diverged node",
      .longdesc = "auto: a node whose data has diverged from the primary's is filled again from the primary, after what only it has was set "
 		 "aside. manual: it stays up, read-only and unpromoted, and says what differs. An empty node is always filled."},
+    {.name = "keep_old_data",
+     .type = PARAM_BOOL,
+     .fallback = "false",
+     .offset = FIELD(keep_old_data),
+     .reloadable = true,
+     .shortdesc = "Keep what a copy has replaced",
+     .longdesc = "When a node with data is filled again, its old data stays in the data directory, as .systole-set-aside-TIME, until the "
+		 "node is in sync. true: it stays there for ever. What only this node has is kept as binary logs in any case."},
+    {.name = "provision_rate",
+     .type = PARAM_NUMBER,
+     .fallback = "0",
+     .offset = FIELD(provision_rate),
+     .reloadable = true,
+     .shortdesc = "Largest speed of a copy, MiB per second",
+     .longdesc = "A node is filled with at most so many MiB per second, so that its donor is not slowed down. 0: as fast as it goes."},
     {.name = "tls",
      .type = PARAM_BOOL,
      .fallback = "false",
@@ -281,6 +296,8 @@ static int param_store(const struct param *param, const char *value, struct conf
 		return 0;
 	case PARAM_SYSVARS:
 		return sysvars_parse(param, value, field, err);
+	case PARAM_NUMBER:
+		return parse_u64(value, 0, 1000000, field) ? 0 : param_error(param, value, "a whole number up to 1000000 is wanted", err);
 	}
 	return -1;
 }

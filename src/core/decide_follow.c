@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/str.h"
 
 /* Every part of "uuid:1-2,uuid:4" is of this uuid. */
@@ -31,13 +32,38 @@ static bool follows(const struct facts *facts, const struct peer_facts *primary)
 	       server->applier == THREAD_RUNNING;
 }
 
+/* Each copy costs its donor something, and what fails so often does not mend itself. */
+#define COPIES_MAX 5
+
+static char *fill_command(const struct config *config)
+{
+	return str_printf("crm_attribute --node %s --lifetime reboot --name systole-%s-fill --update yes",
+			  config->instance.node ? config->instance.node : "NODE", config->instance.resource);
+}
+
+static struct verdict cannot_ask(const struct peer_facts *primary)
+{
+	return verdict_done(OCF_DEGRADED, "the primary %s cannot be asked for its position: %.300s", primary->name,
+			    primary->ask_error ? primary->ask_error : "no answer");
+}
+
 /* The one place that gives a data directory away: only while nobody else works on it. */
-static struct verdict provision(const struct facts *facts, const struct peer_facts *primary, const char *why)
+static struct verdict provision(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *why)
 {
 	if (facts->worker == TRI_UNKNOWN && facts->detached != TRI_YES)
 		return verdict_done(OCF_DEGRADED, "not filled from %s: whether a worker is at it already is not known", primary->name);
 	if (facts->worker == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "it is being filled");
+	if (facts->copies_failed >= COPIES_MAX && facts->fill_asked != TRI_YES) {
+		_cleanup_free_ char *command = fill_command(config);
+		return verdict_done(OCF_DEGRADED, "not filled: %llu copies have failed, the last one: %.200s. To try again: %.200s",
+				    (unsigned long long)facts->copies_failed, facts->copy_error ? facts->copy_error : "not known", command);
+	}
+	/* The copy is to hold what the primary has now, and what only this node has is kept. */
+	if (primary->asked == TRI_UNKNOWN)
+		return verdict_look(LOOK_PRIMARY);
+	if (primary->asked == TRI_NO || !primary->position)
+		return cannot_ask(primary);
 	return verdict_target(STEP_PROVISION, primary->name, "%s", why);
 }
 
@@ -56,27 +82,97 @@ static bool others_have_all(const struct config *config, const struct facts *fac
 	       (primary->record.mode == RECORD_MAJORITY && whole >= facts_reports_needed(config, facts));
 }
 
+/* Its data is not the primary's, or can no longer become it. what: as the end of "diverged: ". */
+static struct verdict give_up(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *what)
+{
+	/* What this node holds may be the second copy of something, as long as too few others have everything. */
+	if (!others_have_all(config, facts, primary))
+		return verdict_done(OCF_DEGRADED, "diverged: %.300s; it is kept until others have what %s has", what, primary->name);
+	if (config->provision == PROVISION_AUTO || facts->fill_asked == TRI_YES) {
+		_cleanup_free_ char *why = str_printf("diverged: %.300s; it is filled again", what);
+		return provision(config, facts, primary, why);
+	}
+	_cleanup_free_ char *command = fill_command(config);
+	return verdict_done(OCF_DEGRADED, "diverged: %.200s. To fill it again: %.200s", what, command);
+}
+
 static struct verdict decide_diverged(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
 				      const char *missing)
 {
 	if (facts->diverged_twice != TRI_YES)
 		return verdict_step(STEP_WAIT, "has %.120s which %s does not show; looking again", missing, primary->name);
-	/* What this node holds may be the second copy of something, as long as too few others have everything. */
-	if (!others_have_all(config, facts, primary))
-		return verdict_done(OCF_DEGRADED,
-				    "diverged: has %.120s which the primary %s lacks; it is kept until others have what %s has", missing,
-				    primary->name, primary->name);
-	if (config->provision == PROVISION_AUTO) {
-		_cleanup_free_ char *why =
-		    str_printf("diverged: has %.160s which the primary %s lacks; it is filled again from there", missing, primary->name);
-		return provision(facts, primary, why);
-	}
-	return verdict_done(OCF_DEGRADED,
-			    "diverged: has %.160s which the primary %s lacks. With provision=auto it is filled again from there", missing,
-			    primary->name);
+	_cleanup_free_ char *what = str_printf("has %.160s which the primary %s lacks", missing, primary->name);
+	return give_up(config, facts, primary, what);
 }
 
-static struct verdict decide_empty(const struct facts *facts, const struct peer_facts *primary)
+/* What an applier says when the data is not what its source's was. The numbers are the same in all servers. */
+static bool is_divergence(uint64_t number)
+{
+	static const unsigned int numbers[] = {
+	    1007, 1008,		    /* the schema is there already, or is not */
+	    1032,		    /* no such row */
+	    1049, 1050, 1051,	    /* no such schema; the table is there already, or is not */
+	    1054, 1060, 1061, 1091, /* columns and indexes */
+	    1062,		    /* the row is there already */
+	    1146,		    /* no such table */
+	    1396,		    /* accounts */
+	    1950,		    /* MariaDB: out of the order of GTIDs */
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+/* The relay log cannot be read: 1594 on MariaDB and MySQL 5.7, 13121 since 8.0. */
+static bool is_torn_relay_log(uint64_t number)
+{
+	return number == 1594 || number == 13121;
+}
+
+/* Of "error 1062: Duplicate entry ..."; 0: none. */
+static uint64_t error_number(const char *text)
+{
+	uint64_t number = 0;
+	if (text && (text = strpbrk(text, "0123456789")) != NULL)
+		(void)parse_digits(&text, &number);
+	return number;
+}
+
+struct verdict decide_broken(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	struct verdict broken = verdict_done(OCF_DEGRADED, "broken: replication stopped: %.400s", server->applier_error);
+	uint64_t number = error_number(server->applier_error);
+	if (!is_divergence(number) && !is_torn_relay_log(number))
+		return broken;
+	if (facts->peers_known != TRI_YES)
+		return facts->patience_over == TRI_YES ? broken : verdict_look(LOOK_PEERS);
+	const struct peer_facts *primary = facts_primary(facts);
+	if (!primary || !others_have_all(config, facts, primary))
+		return broken;
+	if (is_divergence(number)) {
+		_cleanup_free_ char *what = str_printf("what %s sends does not fit its data: %.200s", primary->name, server->applier_error);
+		return give_up(config, facts, primary, what);
+	}
+	if (primary->asked == TRI_UNKNOWN)
+		return facts->patience_over == TRI_YES ? broken : verdict_look(LOOK_PRIMARY);
+	_cleanup_gtid_ struct gtid_set *held = server_held(server);
+	if (primary->asked == TRI_YES && held && gtid_set_contains(primary->position, held))
+		return verdict_step(STEP_FORGET_SOURCE, "its relay log is damaged, and is fetched again: %.300s", server->applier_error);
+	return broken;
+}
+
+/* What comes next is in no binary log of the primary any more. MariaDB says that only to a replica that asks for it. */
+static bool is_purged(const struct facts *facts, const struct peer_facts *primary, const struct gtid_set *held)
+{
+	const struct server_facts *server = &facts->server;
+	bool told = error_number(server->receiver_error) == 1236 && strstr(server->receiver_error, "purged") &&
+		    str_equal(server->source_host, primary->address) && server->source_port == primary->port;
+	return told || (primary->purged && !gtid_set_contains(held, primary->purged));
+}
+
+static struct verdict decide_empty(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
 {
 	switch (facts->server.user_data) {
 	case TRI_UNKNOWN:
@@ -90,11 +186,11 @@ static struct verdict decide_empty(const struct facts *facts, const struct peer_
 		break;
 	}
 	_cleanup_free_ char *why = str_printf("empty: it is filled from the primary %s", primary->name);
-	return provision(facts, primary, why);
+	return provision(config, facts, primary, why);
 }
 
 /* Only a server that has applied what it received may change its source: MariaDB drops the relay log then, MySQL may. */
-static struct verdict decide_attach(const struct facts *facts, const struct peer_facts *primary)
+static struct verdict decide_attach(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
 {
 	const struct server_facts *server = &facts->server;
 	switch (server_drained(server)) {
@@ -106,7 +202,7 @@ static struct verdict decide_attach(const struct facts *facts, const struct peer
 		break;
 	}
 	if (server->applier_error)
-		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.300s", server->applier_error);
+		return decide_broken(config, facts);
 	if (server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "receives from another than the primary %s", primary->name);
 	if (server->applier == THREAD_STOPPED)
@@ -127,14 +223,42 @@ struct verdict decide_server_id(const struct facts *facts)
 	return (struct verdict){0};
 }
 
+/* Whether it has transactions that the primary, which was asked, lacks. STEP_NONE: no. */
+static struct verdict decide_own(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
+				 const struct gtid_set *held)
+{
+	/* On MariaDB what it has received may continue the primary's chain, and hide what it has executed beside that. */
+	_cleanup_free_ char *executed = gtid_set_missing(facts->server.executed, primary->position),
+			    *received = gtid_set_missing(held, primary->position);
+	const char *missing = executed && !*executed ? received : executed;
+	if (missing && !*missing)
+		return (struct verdict){0};
+	/* A commit that waits for an acknowledgement is not yet in the primary's executed set, but this replica may be the one that has it. */
+	if (missing && primary->waiting > 0 && missing_is_all_of(missing, primary->uuid))
+		return (struct verdict){0};
+	return decide_diverged(config, facts, primary, missing ? missing : "an unknown position");
+}
+
+struct verdict decide_errant(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	if (facts->peers_known != TRI_YES || !primary || !held)
+		return (struct verdict){0};
+	if (primary->asked == TRI_UNKNOWN)
+		return verdict_look(LOOK_PRIMARY);
+	return primary->asked == TRI_YES && primary->position ? decide_own(config, facts, primary, held) : (struct verdict){0};
+}
+
 struct verdict decide_follow(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
 	if (facts->local_role != ROLE_REPLICA || server->writable != TRI_NO)
 		return verdict_done(OCF_DEGRADED, "follows nobody: it is not known to be a closed replica");
+	if (facts->copy_placed == TRI_YES && facts->worker != TRI_YES)
+		return verdict_step(STEP_COPY_POSITION, "%s", "");
 	if (facts->peers_known != TRI_YES)
-		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE)
-						       : verdict_look(LOOK_PEERS);
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE) : verdict_look(LOOK_PEERS);
 	const struct peer_facts *primary = facts_primary(facts);
 	if (!primary)
 		return verdict_done(OCF_SUCCESS, "no primary is known yet");
@@ -143,7 +267,7 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return same;
 	if (facts->filling == TRI_YES) {
 		_cleanup_free_ char *why = str_printf("half a copy: it is filled again from the primary %s", primary->name);
-		return provision(facts, primary, why);
+		return provision(config, facts, primary, why);
 	}
 	if (follows(facts, primary))
 		return verdict_done(OCF_SUCCESS, "%s", "");
@@ -152,23 +276,22 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return verdict_done(OCF_DEGRADED, "its own position is not known, so it cannot be compared with the primary %s",
 				    primary->name);
 	if (gtid_set_empty(held))
-		return decide_empty(facts, primary);
+		return decide_empty(config, facts, primary);
 	if (primary->asked == TRI_UNKNOWN)
 		return verdict_look(LOOK_PRIMARY);
 	if (primary->asked == TRI_NO || !primary->position)
-		return verdict_done(OCF_DEGRADED, "the primary %s cannot be asked for its position: %.300s", primary->name,
-				    primary->ask_error ? primary->ask_error : "no answer");
+		return cannot_ask(primary);
 	if (!str_empty(server->uuid) && str_equal(server->uuid, primary->uuid))
 		return verdict_done(OCF_ERR_ARGS,
 				    "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
 				    server->uuid, primary->name);
-	/* On MariaDB what it has received may continue the primary's chain, and hide what it has executed beside that. */
-	_cleanup_free_ char *executed = gtid_set_missing(server->executed, primary->position),
-			    *received = gtid_set_missing(held, primary->position);
-	const char *missing = executed && !*executed ? received : executed;
-	/* A commit that waits for an acknowledgement is not yet in the primary's executed set, but this replica may be the one that has it. */
-	if (!missing || *missing)
-		if (!missing || primary->waiting == 0 || !missing_is_all_of(missing, primary->uuid))
-			return decide_diverged(config, facts, primary, missing ? missing : "an unknown position");
-	return decide_attach(facts, primary);
+	struct verdict own = decide_own(config, facts, primary, held);
+	if (own.step != STEP_NONE)
+		return own;
+	if (is_purged(facts, primary, held)) {
+		_cleanup_free_ char *what =
+		    str_printf("it was away for too long, and %s has purged what comes next from its binary logs", primary->name);
+		return give_up(config, facts, primary, what);
+	}
+	return decide_attach(config, facts, primary);
 }

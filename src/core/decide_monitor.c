@@ -221,12 +221,22 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
 	/* An applier that has come to the torn end of an old relay log has applied all that is there: it may follow. */
 	if (server->applier_error && !(server->receiver == THREAD_STOPPED && server_drained(server) == TRI_YES))
-		return verdict_done(OCF_DEGRADED, "broken: replication stopped: %.400s", server->applier_error);
+		return decide_broken(config, facts);
 	/* Now and then, whether it is the primary that it receives from; and as long as its record binds it to a primary that is alone. */
 	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;
 	if ((facts->published == TRI_NO || unsettled) && facts->peers_known != TRI_YES)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE) : verdict_look(LOOK_PEERS);
-	if (server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts))
+	bool follows = server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts);
+	/* Now and then: MySQL replicates on, whatever it holds beside that. */
+	if (follows && facts->published == TRI_NO) {
+		struct verdict errant = decide_errant(config, facts);
+		if (errant.step != STEP_NONE)
+			return errant;
+	}
+	/* The copy has proved itself. */
+	if (follows && server->lagging == TRI_NO && facts->aside == TRI_YES && facts->filling == TRI_NO && !config->keep_old_data)
+		return verdict_step(STEP_DROP_ASIDE, "the node is in sync without it");
+	if (follows)
 		return server->lagging == TRI_YES
 			   ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s)
 			   : verdict_done(OCF_SUCCESS, "%s", "");
@@ -247,6 +257,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 
 static struct verdict decide_monitor_up(const struct config *config, const struct facts *facts)
 {
+	if (facts->server.copy_wanted == TRI_YES && facts->donating == TRI_NO && config->instance.interval_ms)
+		return verdict_step(STEP_DONATE, "another node asks for a copy");
 	return is_primary(facts) ? decide_monitor_primary(config, facts) : decide_monitor_replica(config, facts);
 }
 

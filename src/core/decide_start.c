@@ -54,6 +54,8 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 	struct verdict same = decide_server_id(facts);
 	if (same.step != STEP_NONE)
 		return same;
+	if (facts->copy_whole == TRI_YES)
+		return verdict_step(STEP_PLACE_COPY, "the copy is complete");
 	switch (facts->datadir_empty) {
 	case TRI_UNKNOWN:
 		return verdict_done(OCF_ERR_INSTALLED, "the data directory %s cannot be read", config->datadir);
@@ -133,7 +135,7 @@ struct verdict decide_start(const struct config *config, const struct facts *fac
 struct verdict decide_stop(const struct config *config, const struct facts *facts)
 {
 	(void)config;
-	if (facts->worker == TRI_YES)
+	if (facts->worker == TRI_YES || facts->donating == TRI_YES)
 		return verdict_step(STEP_KILL_WORKER, "%s", "");
 	switch (facts->server.state) {
 	case SERVER_DEAD:

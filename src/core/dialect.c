@@ -15,6 +15,9 @@
 /* #mysql50#: how MariaDB shows a directory that is no schema, such as lost+found. */
 #define OWN_SCHEMAS "('mysql', 'information_schema', 'performance_schema', 'sys', 'systole') AND schema_name NOT LIKE '#mysql50#%'"
 
+/* Held by a node that asks this server's node for a copy; it needs no privilege, and is gone with the session. */
+#define COPY_LOCK "'systole-copy'"
+
 /* The table of marks, the same everywhere. Its schema is named after us and holds nothing else. */
 #define MARK_STATEMENTS                                                                                                        \
 	[STATEMENT_DATA_EPOCH] = "SELECT MAX(epoch) AS epoch FROM systole.mark",                                               \
@@ -132,9 +135,10 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_STOP_REPLICATION] = "STOP REPLICA",
 	    [STATEMENT_FORGET_SOURCE] = "RESET REPLICA ALL",
 	    [STATEMENT_CLONE_DONOR] = "SET GLOBAL clone_valid_donor_list = {donor}",
+	    /* Each is for one of the two sides, of which only this one is asked. */
+	    [STATEMENT_CLONE_RATE] = "SET GLOBAL clone_max_data_bandwidth = {rate:raw}, GLOBAL clone_max_network_bandwidth = {rate:raw}",
+	    [STATEMENT_DATA_SIZE] = "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_tablespaces",
 	    [STATEMENT_CLONE] = "CLONE INSTANCE FROM {user}@{host}:{port:raw} IDENTIFIED BY {password} {tls:raw}",
-	    [STATEMENT_CLONE_STATUS] =
-		"SELECT state AS state, error_no AS error_no, error_message AS error_message FROM performance_schema.clone_status",
 	    [STATEMENT_CLONE_PROGRESS] =
 		"SELECT FLOOR(100 * SUM(data) / GREATEST(SUM(estimate), 1)) AS percent FROM performance_schema.clone_progress",
 	},
@@ -185,7 +189,7 @@ static const struct dialect mariadb_105 = {
 		"SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
 		"@@GLOBAL.server_id AS server_uuid, CONCAT_WS(',', NULLIF(@@GLOBAL.gtid_binlog_state, ''), NULLIF(@@GLOBAL.gtid_slave_pos, "
 		"'')) AS executed, "
-		"'' AS purged, 'ON' AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
+		"'' AS purged, 'ON' AS gtid_mode, @@GLOBAL.log_bin AS log_bin, IS_USED_LOCK(" COPY_LOCK ") AS copy_wanted",
 	    [STATEMENT_SEMISYNC] =
 		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
 		"1 AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
@@ -224,6 +228,8 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
+	    [STATEMENT_COPY_LOCK] = "SELECT GET_LOCK(" COPY_LOCK ", 0) AS taken",
+	    [STATEMENT_DATA_SIZE] = "SELECT SUM(FILE_SIZE) AS bytes FROM information_schema.innodb_sys_tablespaces",
 	    [STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
@@ -332,7 +338,7 @@ static const char *const mariadb_administration[] = {
     "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     NULL,
 };
-/* A donor of CLONE wants BACKUP_ADMIN; a peer's position is read with no privilege at all. */
+/* A donor of CLONE wants BACKUP_ADMIN, and PROCESS to say how large its data is; a peer's position is read with no privilege at all. */
 static const char *const mysql_57_replication[] = {
     "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
     "GRANT REPLICATION SLAVE ON *.* TO {user}@'%'",
@@ -340,7 +346,7 @@ static const char *const mysql_57_replication[] = {
 };
 static const char *const mysql_80_replication[] = {
     "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
-    "GRANT REPLICATION SLAVE, BACKUP_ADMIN ON *.* TO {user}@'%'",
+    "GRANT REPLICATION SLAVE, BACKUP_ADMIN, PROCESS ON *.* TO {user}@'%'",
     NULL,
 };
 /* A copy of a MariaDB server is a dump over this account, so it reads everything; REPLICATION SLAVE sees all changes anyway. */

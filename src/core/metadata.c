@@ -42,6 +42,7 @@ static const char *type_name(enum param_type type)
 {
 	switch (type) {
 	case PARAM_PORT:
+	case PARAM_NUMBER:
 		return "integer";
 	case PARAM_BOOL:
 		return "boolean";

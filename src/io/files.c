@@ -412,3 +412,28 @@ int account_ids(const char *user, const char *group, uid_t *ret_uid, gid_t *ret_
 	*ret_gid = gr ? gr->gr_gid : pw->pw_gid;
 	return 0;
 }
+
+static int remove_tree(int parent, const char *name, int depth)
+{
+	if (unlinkat(parent, name, 0) == 0)
+		return 0;
+	int fd = depth < 16 ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir)
+		return -1;
+	int rc = 0;
+	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			rc = remove_tree(fd, entry->d_name, depth + 1);
+	closedir(dir);
+	return rc ? rc : unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+int tree_remove(const char *dir, const char *name, struct error *err)
+{
+	_cleanup_close_ int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent < 0)
+		return fail_errno(err, "open", dir);
+	return remove_tree(parent, name, 0) ? fail_errno(err, "remove all of", name) : 0;
+}

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "base/str.h"
+#include "copy.h"
 #include "core/metadata.h"
 #include "io/clock.h"
 #include "io/cluster.h"
@@ -167,11 +169,48 @@ static struct verdict heard(struct context *ctx, const struct verdict *verdict)
 	return other ? verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "") : *verdict;
 }
 
+/* Of a copy that is under way; false: that is not known. */
+static bool copy_percent(struct context *ctx, uint64_t bytes, uint64_t *ret_percent)
+{
+	struct sql_rows rows = {0};
+	struct error ignored;
+	const char *text = NULL;
+	bool known = false;
+	if (bytes) {
+		*ret_percent = copy_counted(ctx) * 100 / bytes;
+		known = true;
+	} else if (ctx->sql && dialect_statement(ctx->dialect, STATEMENT_CLONE_PROGRESS) &&
+		   context_query(ctx, ctx->sql, STATEMENT_CLONE_PROGRESS, &rows, &ignored, NULL) == SQL_OK) {
+		text = rows.rows ? sql_value(&rows, 0, "percent") : NULL;
+		known = text && parse_u64(text, 0, UINT64_MAX, ret_percent);
+		sql_rows_clear(&rows);
+	}
+	/* How much there is, is an estimate. */
+	if (known && *ret_percent > 99)
+		*ret_percent = 99;
+	return known;
+}
+
+/* What the worker is about, for crm_mon; *word gets the percent in steps, for each change of it is written into the CIB. NULL: no word. */
+static char *provisioning(struct context *ctx, char **word)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	uint64_t bytes = 0, percent;
+	if (file_read(ctx->progress_file, 512, &text, &ignored) || !text)
+		return NULL;
+	const char *what = text;
+	if (!parse_digits(&what, &bytes) || !copy_percent(ctx, bytes, &percent))
+		return str_printf("provisioning:%s", what);
+	*word = str_printf("provisioning %llu%%", (unsigned long long)percent / 10 * 10);
+	return str_printf("provisioning %llu%%:%s", (unsigned long long)percent, what);
+}
+
 static struct verdict monitor(struct context *ctx)
 {
 	struct facts facts = {0};
 	struct error err = {0}, missed = {0};
-	_cleanup_free_ char *progress = NULL;
+	_cleanup_free_ char *progress = NULL, *word = NULL;
 	int rc = context_read_credentials(ctx, &missed);
 	ctx->moment_ms = clock_now_ms() + 300;
 	ctx->patience_ms = clock_now_ms() + 2000;
@@ -186,15 +225,17 @@ static struct verdict monitor(struct context *ctx)
 		if (ctx->config.instance.clustered && facts.published != TRI_YES && publish_state(ctx, &facts, &err))
 			log_warning("node attributes: %s", err.sentence);
 	}
+	if (facts.worker == TRI_YES)
+		progress = provisioning(ctx, &word);
 	if (ctx->config.instance.interval_ms) {
 		publish_property(ctx, &facts);
-		publish_word(ctx, state_word(&facts, &verdict));
+		publish_word(ctx, word ? word : state_word(&facts, &verdict));
 	}
 	disconnected_note(ctx, &facts);
 	/* The controller that has the score's change and this result within milliseconds waits a whole second for its own writes. */
 	if (verdict.code == OCF_FAILED_PROMOTED)
 		clock_pause_ms(60);
-	if (facts.worker == TRI_YES && file_read(ctx->progress_file, 512, &progress, &err) == 0 && progress)
+	if (progress)
 		verdict = verdict_done(verdict.code, "%.500s", progress);
 	facts_clear(&facts);
 	return heard(ctx, &verdict);

@@ -417,17 +417,22 @@ static int worker_detach(struct context *ctx, struct error *err)
 	return proc_detach(ctx->worker_marker, ctx->worker_log, worker_main, ctx, err);
 }
 
-static int worker_kill(struct context *ctx, struct error *err)
+static int detached_kill(struct context *ctx, const char *marker, struct error *err)
 {
 	struct proc worker;
-	if (proc_marker_read(ctx->worker_marker, &worker, err))
+	if (proc_marker_read(marker, &worker, err))
 		return -1;
 	if (worker.pid != 0 && proc_signal_group(&worker, 9, err))
 		return -1;
 	if (worker.pid != 0 && !proc_wait_dead(&worker, ctx->deadline_ms))
 		return error_set(err, OCF_ERR_GENERIC, "the detached worker %d does not end", (int)worker.pid);
+	return file_remove(marker, err);
+}
+
+static int worker_kill(struct context *ctx, struct error *err)
+{
 	(void)file_remove(ctx->progress_file, err);
-	return file_remove(ctx->worker_marker, err);
+	return detached_kill(ctx, ctx->worker_marker, err) || detached_kill(ctx, ctx->donor_marker, err) ? -1 : 0;
 }
 
 int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err)
@@ -462,6 +467,14 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return worker_kill(ctx, err);
 	case STEP_PROVISION:
 		return ctx->detached ? provision(ctx, facts, verdict->target, err) : worker_detach(ctx, err);
+	case STEP_PLACE_COPY:
+		return copy_place(ctx, err);
+	case STEP_COPY_POSITION:
+		return copy_position(ctx, err);
+	case STEP_DROP_ASIDE:
+		return asides_drop(ctx, err);
+	case STEP_DONATE:
+		return donate(ctx, err);
 	case STEP_SEMISYNC_REPLICA:
 		return semisync_replica(ctx, facts, err);
 	case STEP_STOP_RECEIVER:

@@ -31,6 +31,11 @@ static void paths_make(struct context *ctx)
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
 	ctx->local_file = str_printf("%s/local", ctx->state_dir);
 	ctx->worker_log = str_printf("%s/worker.log", ctx->state_dir);
+	ctx->donor_marker = str_printf("%s/donor", ctx->run_dir);
+	ctx->count_file = str_printf("%s/copied", ctx->run_dir);
+	ctx->failures_file = str_printf("%s/copies-failed", ctx->state_dir);
+	ctx->aside_file = str_printf("%s/aside", ctx->state_dir);
+	ctx->copy_dir = ctx->config.datadir ? str_printf("%s/.systole-copy", ctx->config.datadir) : NULL;
 	ctx->filling_marker = ctx->config.datadir ? str_printf("%s/.systole-filling", ctx->config.datadir) : NULL;
 	ctx->init_marker = ctx->config.datadir ? str_printf("%s/.systole-initialising", ctx->config.datadir) : NULL;
 }
@@ -103,7 +108,8 @@ void context_close(struct context *ctx)
 	char **owned[] = {&ctx->run_dir,       &ctx->server_marker,	&ctx->worker_marker, &ctx->published_file, &ctx->round_file,
 			  &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,     &ctx->local_file,	   &ctx->worker_log,
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
-			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state};
+			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state,
+			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "copy.h"
 #include "core/options.h"
 #include "io/clock.h"
 #include "io/cluster.h"
@@ -66,6 +67,7 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 	server->server_id = number_or(sql_value(&rows, 0, "server_id"), 0);
 	str_set(&server->uuid, sql_value(&rows, 0, "server_uuid"));
 	server->executed = gtid_set_parse(ctx->dialect->from.flavour, sql_value(&rows, 0, "executed"));
+	server->copy_wanted = tri_of(sql_value(&rows, 0, "copy_wanted") != NULL);
 	sql_rows_clear(&rows);
 	return SQL_OK;
 }
@@ -377,10 +379,35 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 		context_disconnect(ctx);
 }
 
+static enum tri is_alive(const char *marker)
+{
+	struct proc proc;
+	struct error ignored;
+	if (proc_marker_read(marker, &proc, &ignored))
+		return TRI_UNKNOWN;
+	return tri_of(proc.pid != 0 && proc_state(&proc) != PROC_DEAD);
+}
+
+static void observe_copy(struct context *ctx, struct facts *facts)
+{
+	_cleanup_free_ char *text = NULL, *failures = NULL;
+	struct error ignored;
+	bool unreadable = ctx->filling_marker && file_read(ctx->filling_marker, 64, &text, &ignored) != 0;
+	facts->filling = tri_of(unreadable || text);
+	facts->copy_whole = unreadable ? TRI_UNKNOWN : tri_of(str_equal(text, FILLING_WHOLE));
+	facts->copy_placed = unreadable ? TRI_UNKNOWN : tri_of(str_equal(text, FILLING_PLACED));
+	facts->aside = tri_presence(path_exists(ctx->aside_file));
+	facts->donating = is_alive(ctx->donor_marker);
+	if (file_read(ctx->failures_file, 1024, &failures, &ignored) == 0 && failures) {
+		const char *at = failures;
+		if (parse_digits(&at, &facts->copies_failed))
+			str_set(&facts->copy_error, at + (*at == ' '));
+	}
+}
+
 static void observe_local(struct context *ctx, struct facts *facts)
 {
 	struct local_state local;
-	struct proc worker;
 	struct error ignored;
 	_cleanup_free_ char *round = NULL;
 	if (local_read(ctx, &local, &ctx->last) == 0) {
@@ -389,9 +416,8 @@ static void observe_local(struct context *ctx, struct facts *facts)
 		facts->primary_epoch = local.primary_epoch;
 		facts->record = local.record;
 	}
-	if (proc_marker_read(ctx->worker_marker, &worker, &ignored) == 0)
-		facts->worker = tri_of(!ctx->detached && worker.pid != 0 && proc_state(&worker) != PROC_DEAD);
-	facts->filling = tri_of(ctx->filling_marker && path_exists(ctx->filling_marker) != PRESENCE_NO);
+	facts->worker = ctx->detached ? TRI_NO : is_alive(ctx->worker_marker);
+	observe_copy(ctx, facts);
 	/* The round knows of itself; only the promotion that follows reads the file, and consumes it. */
 	if (!ctx->reads_round)
 		facts->round_begun = tri_of(ctx->round_begun);

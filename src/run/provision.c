@@ -1,152 +1,40 @@
 /* Filling a node from a peer. Runs in the detached worker; every step leaves something from which the next attempt goes on: the worker's
- * loop looks again and decides again. What only this node has is set aside first. */
-#include "run/server.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+ * loop looks again and decides again. What only this node has is set aside first, and its data is kept until the copy has proved itself. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/statvfs.h>
 
 #include "base/parse.h"
 #include "base/str.h"
+#include "copy.h"
 #include "io/clock.h"
+#include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
-#include "run/run.h"
 
-/* A copy may take as long as it takes: it ends when the donor or the server does. */
-#define COPY_DEADLINE_MS (12ull * 3600 * 1000)
+#define LITTLE (64ull << 20) /* bytes */
+#define CURRENT_TRIES 5
 
-static void progress(const struct context *ctx, const char *text)
+void copy_progress(const struct context *ctx, uint64_t bytes, const char *fmt, ...)
 {
 	struct error ignored;
-	(void)file_write(ctx->progress_file, text, 0644, &ignored);
-	log_info("%s", text);
+	char text[256];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	_cleanup_free_ char *all = str_printf("%llu %s", (unsigned long long)bytes, text);
+	(void)file_remove(ctx->count_file, &ignored);
+	(void)file_write(ctx->progress_file, all, 0600, &ignored);
+	log_info("provisioning: %s", text);
 }
 
-static void move_entries(const char *from, const char *to, struct error *err, int *ret_failed)
-{
-	DIR *dir = opendir(from);
-	*ret_failed = 0;
-	if (!dir) {
-		*ret_failed = error_set(err, OCF_ERR_PERM, "%s cannot be read", from);
-		return;
-	}
-	for (struct dirent *entry = readdir(dir); entry && !*ret_failed; entry = readdir(dir)) {
-		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "lost+found") == 0)
-			continue;
-		_cleanup_free_ char *source = str_printf("%s/%s", from, entry->d_name), *target = str_printf("%s/%s", to, entry->d_name);
-		if (rename(source, target))
-			*ret_failed = error_set(err, OCF_ERR_GENERIC, "%s cannot be moved to %s: %s", source, to, strerror(errno));
-	}
-	closedir(dir);
-}
-
-/* Destructive: the data directory's contents go into a hidden directory inside it (the same file system, so nothing is copied), and it is
- * empty then. Nothing is removed; the server must be down, which the lock proves. */
-static int datadir_set_aside(struct context *ctx, struct error *err)
-{
-	char stamp[17];
-	int lock = -1, failed;
-	uid_t uid;
-	gid_t gid;
-	if (proc_lock_directory(ctx->config.datadir, &lock, err))
-		return -1;
-	clock_stamp(stamp);
-	_cleanup_free_ char *aside = str_printf("%s/.systole-set-aside-%s", ctx->config.datadir, stamp);
-	failed = path_owner(ctx->config.datadir, &uid, &gid, err) || dir_make(aside, 0700, uid, gid, err) ? -1 : 0;
-	if (!failed) {
-		log_warning("sets the data of %s aside, in %s", ctx->config.datadir, aside);
-		move_entries(ctx->config.datadir, aside, err, &failed);
-	}
-	close(lock);
-	return failed;
-}
-
-static int copy_file(const char *from, const char *to, struct error *err)
-{
-	char buffer[65536];
-	ssize_t n = 0;
-	int in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int rc = in < 0 || out < 0 ? -1 : 0;
-	while (rc == 0 && (n = read(in, buffer, sizeof(buffer))) > 0)
-		rc = write(out, buffer, (size_t)n) == n ? 0 : -1;
-	if (rc == 0 && (n < 0 || fsync(out)))
-		rc = -1;
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	return rc ? error_set(err, OCF_ERR_GENERIC, "%s cannot be copied to %s: %s", from, to, strerror(errno)) : 0;
-}
-
-/* CLONE removes the data and the binary logs of this server. Its binary logs hold what only it has: the newest two are kept. */
-static int binlogs_set_aside(struct context *ctx, struct error *err)
-{
-	char stamp[17];
-	struct sql_rows rows = {0};
-	clock_stamp(stamp);
-	_cleanup_free_ char *dir = str_printf("%s/set-aside-%s", ctx->state_dir, stamp);
-	if (context_query(ctx, ctx->sql, STATEMENT_BINLOGS, &rows, err, NULL) != SQL_OK || dir_make(dir, 0700, 0, 0, err))
-		return -1;
-	int rc = 0;
-	for (size_t i = rows.rows > 2 ? rows.rows - 2 : 0; i < rows.rows && rc == 0; i++) {
-		const char *name = sql_value(&rows, i, "Log_name");
-		if (!name || strchr(name, '/'))
-			continue;
-		_cleanup_free_ char *from = str_printf("%s/%s", ctx->config.datadir, name), *to = str_printf("%s/%s", dir, name);
-		rc = copy_file(from, to, err);
-	}
-	sql_rows_clear(&rows);
-	if (rc == 0)
-		log_warning("the newest binary logs were set aside in %s", dir);
-	return rc;
-}
-
-static int clone_from(struct context *ctx, const struct peer_facts *peer, struct error *err)
-{
-	const struct account *account = &ctx->credentials.replication;
-	_cleanup_free_ char *donor = str_printf("%s:%llu", peer->address, (unsigned long long)peer->port),
-			    *port = str_printf("%llu", (unsigned long long)peer->port);
-	uint64_t answer_ms = ctx->answer_ms;
-	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_CLONE_DONOR, err, "donor", donor, NULL) != SQL_OK)
-		return -1;
-	ctx->answer_ms = COPY_DEADLINE_MS;
-	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_CLONE, err, "user", account->user, "host", peer->address, "port",
-					       port, "password", account->password, "tls", ctx->config.tls ? "REQUIRE SSL" : "", NULL);
-	unsigned int number = sql_errno(ctx->sql);
-	ctx->answer_ms = answer_ms;
-	context_disconnect(ctx);
-	/* 3707: it cannot restart itself, for we are its supervisor: it ends, and that is success. */
-	if (outcome == SQL_REFUSED && number != 3707)
-		return -1;
-	if (!proc_wait_dead(&ctx->server, clock_now_ms() + 120000))
-		return error_set(err, OCF_ERR_GENERIC, "the server has been filled but does not end");
-	return 0;
-}
-
-/* The client programs of MariaDB stand in one directory. */
-static int dump_programs(char **ret_dump, char **ret_client, struct error *err)
-{
-	if (path_exists("/usr/bin/mariadb-dump") != PRESENCE_YES || path_exists("/usr/bin/mariadb") != PRESENCE_YES)
-		return error_set(err, OCF_ERR_INSTALLED,
-				 "mariadb-dump and mariadb are needed to fill an empty node: install the client programs");
-	*ret_dump = str_dup("/usr/bin/mariadb-dump");
-	*ret_client = str_dup("/usr/bin/mariadb");
-	return 0;
-}
-
-static char *option_file(const char *user, const char *password)
+char *option_file(const char *first, const char *user, const char *password)
 {
 	struct strbuf text = {0};
-	strbuf_addf(&text, "[client]\nuser=\"%s\"\npassword=\"", user);
+	strbuf_addf(&text, "%s[client]\nuser=\"%s\"\npassword=\"", first, user);
 	for (const char *c = password ? password : ""; *c; c++) {
 		if (*c == '"' || *c == '\\')
 			strbuf_add(&text, "\\");
@@ -156,104 +44,177 @@ static char *option_file(const char *user, const char *password)
 	return strbuf_take(&text);
 }
 
-static int dump_load(struct context *ctx, const struct peer_facts *peer, struct error *err)
+static uint64_t number_of(const struct sql_rows *rows, const char *column)
 {
-	const struct account *remote = &ctx->credentials.replication;
-	char *dump = NULL, *client = NULL;
-	if (dump_programs(&dump, &client, err))
-		return -1;
-	_cleanup_free_ char *dump_owned = dump, *client_owned = client, *host = str_printf("--host=%s", peer->address),
-			    *port = str_printf("--port=%llu", (unsigned long long)peer->port),
-			    *socket = str_printf("--socket=%s", ctx->config.socket);
-	char *remote_secret = option_file(remote->user, remote->password), *local_secret = option_file("root", "");
-	/* gtid: the copy sets gtid_slave_pos to where it was taken. The accounts come with the tables of the mysql schema. */
-	char *const from[] = {dump,
-			      (char *)"--defaults-file=@SECRET@",
-			      host,
-			      port,
-			      (char *)"--single-transaction",
-			      (char *)"--master-data=1",
-			      (char *)"--gtid",
-			      (char *)"--all-databases",
-			      (char *)"--flush-privileges",
-			      (char *)"--routines",
-			      (char *)"--events",
-			      (char *)"--triggers",
-			      (char *)"--hex-blob",
-			      (char *)"--default-character-set=utf8mb4",
-			      ctx->config.tls ? (char *)"--ssl" : (char *)"--max-allowed-packet=1G",
-			      NULL};
-	char *const to[] = {client,
-			    (char *)"--defaults-file=@SECRET@",
-			    socket,
-			    (char *)"--init-command=SET SESSION sql_log_bin=0",
-			    (char *)"--default-character-set=utf8mb4",
-			    (char *)"--max-allowed-packet=1G",
-			    NULL};
-	const struct proc_helper reader = {.argv = from, .input = -1, .secret = remote_secret},
-				 writer = {.argv = to, .input = -1, .secret = local_secret};
-	int rc = proc_help_pipe(&reader, &writer, clock_now_ms() + COPY_DEADLINE_MS, err);
-	explicit_bzero(remote_secret, strlen(remote_secret));
-	free(remote_secret);
-	free(local_secret);
-	return rc;
+	uint64_t number;
+	const char *text = rows->rows ? sql_value(rows, 0, column) : NULL;
+	return text && parse_u64(text, 0, UINT64_MAX / 4, &number) ? number : 0;
 }
 
-/* The copy's binary log is empty. It is told where it stands, or a copy taken from this node in its turn would begin at nothing. */
-static int binlog_state_set(struct context *ctx, struct error *err)
+/* It has all that the primary had a moment ago: no backlog, nothing broken. */
+static bool is_current(struct context *ctx, const struct peer_facts *peer, const struct gtid_set *wanted, uint64_t *ret_bytes)
 {
+	struct sql *sql = NULL;
 	struct sql_rows rows = {0};
-	context_disconnect(ctx); /* the accounts are the copy's now */
-	if (context_connect(ctx, clock_now_ms() + 10000, err) != SQL_OK ||
-	    context_query(ctx, ctx->sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
-		return -1;
-	const char *executed = rows.rows ? sql_value(&rows, 0, "executed") : NULL;
-	int rc = str_empty(executed) ? error_set(err, OCF_ERR_GENERIC, "the copy does not say where it was taken")
-		 : context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_STATE, err, "set", executed, NULL) == SQL_OK ? 0
-														: -1;
-	sql_rows_clear(&rows);
-	return rc;
+	struct error why;
+	bool current = false;
+	*ret_bytes = 0;
+	if (context_connect_peer(ctx, peer->address, peer->port, clock_now_ms() + 3000, &sql, &why) == SQL_OK &&
+	    context_query(ctx, sql, STATEMENT_OBSERVE, &rows, &why, NULL) == SQL_OK) {
+		_cleanup_gtid_ struct gtid_set *executed =
+		    gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "executed") : NULL);
+		current = gtid_set_contains(executed, wanted);
+		sql_rows_clear(&rows);
+		/* An older account may not ask that: then the server that is filled checks it by itself. */
+		if (current && context_query(ctx, sql, STATEMENT_DATA_SIZE, &rows, &why, NULL) == SQL_OK)
+			*ret_bytes = number_of(&rows, "bytes");
+		sql_rows_clear(&rows);
+	} else {
+		log_info("provisioning: %s is no donor: %s", peer->name, why.sentence);
+	}
+	sql_close(sql);
+	return current;
 }
 
-static int dump_from(struct context *ctx, const struct facts *facts, const struct peer_facts *peer, struct error *err)
+/* A healthy replica before the primary, which has clients to serve. Failed attempts take turns. */
+static const struct peer_facts *donor_choose(struct context *ctx, const struct facts *facts, const struct peer_facts *primary,
+					     uint64_t *ret_bytes)
 {
-	/* A server with data is taken down and its data set aside; what comes up then is empty and is filled in the next round. */
-	if (!gtid_set_empty(facts->server.executed) || facts->server.user_data == TRI_YES) {
-		if (server_shutdown(ctx, err))
-			return -1;
-		context_disconnect(ctx);
-		if (!proc_wait_dead(&ctx->server, clock_now_ms() + 60000) && server_kill(ctx, "it does not shut down", err))
-			return -1;
-		return datadir_set_aside(ctx, err);
+	size_t first = facts->copies_failed % facts->peer_count;
+	for (size_t n = 0; n < CURRENT_TRIES * facts->peer_count; n++) {
+		const struct peer_facts *peer = &facts->peers[(first + n) % facts->peer_count];
+		if (peer->role == ROLE_REPLICA && peer->data == TRI_YES && peer->address &&
+		    is_current(ctx, peer, primary->position, ret_bytes))
+			return peer;
+		clock_pause_ms(100); /* it may be a commit behind */
 	}
+	(void)is_current(ctx, primary, primary->position, ret_bytes);
+	return primary;
+}
+
+/* Both the old data and the copy have room, or nothing is begun. */
+static int space_check(const struct context *ctx, uint64_t bytes, struct error *err)
+{
+	struct statvfs fs;
+	if (statvfs(ctx->config.datadir, &fs))
+		return error_set(err, OCF_ERR_GENERIC, "how much room is left in %s is not known", ctx->config.datadir);
+	uint64_t needed = bytes ? bytes + bytes / 20 + (64ull << 20) : 0, free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (needed <= free_bytes)
+		return 0;
+	return error_set(err, OCF_ERR_GENERIC, "the copy needs %llu MB, and %llu MB are free in %s", (unsigned long long)(needed >> 20),
+			 (unsigned long long)(free_bytes >> 20), ctx->config.datadir);
+}
+
+static int clone_limit(struct context *ctx, struct error *err)
+{
+	_cleanup_free_ char *rate = str_printf("%llu", (unsigned long long)ctx->config.provision_rate);
+	return context_run(ctx, ctx->sql, STATEMENT_CLONE_RATE, err, "rate", rate, NULL) == SQL_OK ? 0 : -1;
+}
+
+/* MySQL: this server has no data, and becomes the donor's. */
+static int clone_from(struct context *ctx, const struct peer_facts *donor, struct error *err)
+{
+	const struct account *account = &ctx->credentials.replication;
+	_cleanup_free_ char *listed = str_printf("%s:%llu", donor->address, (unsigned long long)donor->port),
+			    *port = str_printf("%llu", (unsigned long long)donor->port);
+	uint64_t answer_ms = ctx->answer_ms;
+	copy_progress(ctx, 0, "copies from %s", donor->name);
 	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)
+	    context_run(ctx, ctx->sql, STATEMENT_AGENT_WRITES, err, NULL) != SQL_OK || clone_limit(ctx, err) ||
+	    context_run(ctx, ctx->sql, STATEMENT_CLONE_DONOR, err, "donor", listed, NULL) != SQL_OK)
 		return -1;
-	/* The position is set at the beginning of the load, when nothing of it is there yet. */
-	if (file_write_durably(ctx->filling_marker, "", 0600, err) || dump_load(ctx, peer, err) || binlog_state_set(ctx, err) ||
-	    dir_sync_all(ctx->config.datadir, err))
+	ctx->answer_ms = COPY_DEADLINE_MS;
+	uint64_t began_ms = clock_now_ms();
+	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_CLONE, err, "user", account->user, "host", donor->address, "port",
+					       port, "password", account->password, "tls", ctx->config.tls ? "REQUIRE SSL" : "", NULL);
+	unsigned int number = sql_errno(ctx->sql);
+	ctx->answer_ms = answer_ms;
+	context_disconnect(ctx);
+	/* 3862 with 3634 inside: a server takes part in one copy at a time. */
+	if (outcome == SQL_REFUSED && number == 3862 && strstr(err->sentence, "3634")) {
+		copy_progress(ctx, 0, "waits until %s has handed out another copy", donor->name);
+		clock_pause_ms(2000);
+		return 0;
+	}
+	/* 3707: it cannot restart itself, for we are its supervisor: it ends, and that is success. */
+	if (outcome == SQL_REFUSED && number != 3707)
 		return -1;
-	return file_remove(ctx->filling_marker, err);
+	log_info("provisioning: copied from %s in %.1f s", donor->name, (double)(clock_now_ms() - began_ms) / 1000);
+	if (!proc_wait_dead(&ctx->server, clock_now_ms() + 120000))
+		return error_set(err, OCF_ERR_GENERIC, "the server has been filled but does not end");
+	return 0;
+}
+
+static int give_up_data(struct context *ctx, const struct facts *facts, const struct peer_facts *primary, struct error *err)
+{
+	/* See decide_follow(): on MariaDB what it has received may hide what it has executed. */
+	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	_cleanup_free_ char *executed = gtid_set_missing(facts->server.executed, primary->position),
+			    *received = gtid_set_missing(held, primary->position);
+	if (!executed || !received)
+		return error_set(err, OCF_ERR_GENERIC, "what only this node has is not known: its data is kept");
+	const char *missing = *executed ? executed : received;
+	return *missing ? errant_set_aside(ctx, missing, err) : 0;
+}
+
+/* The backup program waits at its end for commits that are under way. Where those wait until a replica is there, and this node is to be it, it
+ * would wait for ever; statements are read from a snapshot. Of little data they are the quicker way, too. */
+static bool files_wanted(const struct context *ctx, const struct peer_facts *primary, const struct peer_facts *donor, uint64_t bytes)
+{
+	bool waits = donor == primary && primary->waiting > 0 && ctx->config.durability == DURABILITY_MAJORITY;
+	return !waits && bytes > LITTLE && files_possible(ctx);
+}
+
+static int fill(struct context *ctx, const struct facts *facts, const struct peer_facts *primary, struct error *err)
+{
+	bool empty = gtid_set_empty(facts->server.executed) && facts->server.user_data == TRI_NO;
+	uint64_t bytes = 0;
+	const struct peer_facts *donor = donor_choose(ctx, facts, primary, &bytes);
+	if (space_check(ctx, bytes, err) || (!empty && give_up_data(ctx, facts, primary, err)))
+		return -1;
+	if (!ctx->dialect->has_clone)
+		return files_wanted(ctx, primary, donor, bytes) ? files_from(ctx, donor, bytes, err) : dump_from(ctx, empty, donor, err);
+	/* What comes up next is empty, and is filled in the next round. */
+	return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, err);
+}
+
+/* An operator's wish is fulfilled once. */
+static void wish_forget(struct context *ctx, const struct facts *facts)
+{
+	_cleanup_free_ char *name = copy_attr_name(ctx, COPY_SIDE_WISH);
+	struct error err;
+	if (facts->fill_asked == TRI_YES && cluster_attr_set(name, NULL, ATTR_TRANSIENT, clock_now_ms() + 5000, &err))
+		log_warning("node attribute %s: %s", name, err.sentence);
+}
+
+/* Each pause is longer than the one before. */
+static void failure_note(struct context *ctx, const struct facts *facts, const struct error *why)
+{
+	struct error err;
+	uint64_t failed = facts->fill_asked == TRI_YES ? 1 : facts->copies_failed + 1, pause_ms = 2000ull << (failed < 6 ? failed : 6);
+	_cleanup_free_ char *text = str_printf("%llu %s", (unsigned long long)failed, why->sentence);
+	if (file_write_durably(ctx->failures_file, text, 0600, &err))
+		log_warning("%s", err.sentence);
+	copy_progress(ctx, 0, "attempt %llu has failed, the next one comes in %llu s: %.400s", (unsigned long long)failed,
+		      (unsigned long long)(pause_ms / 1000), why->sentence);
+	clock_pause_ms(pause_ms);
 }
 
 int provision(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
 {
-	const struct peer_facts *peer = facts_find(facts, node);
-	if (!peer || !peer->address || !ctx->sql || !ctx->dialect)
+	const struct peer_facts *primary = facts_find(facts, node);
+	if (!primary || !primary->address || !ctx->sql || !ctx->dialect)
 		return error_set(err, OCF_ERR_GENERIC, "the server or the address of %s is not there", node);
 	if (!ctx->credentials.replication.user)
 		return error_set(err, OCF_ERR_ARGS, "there is no [replication] account to fill this node with");
-	_cleanup_free_ char *text = str_printf("provisioning: copies from %s", node);
-	progress(ctx, text);
-	if (ctx->dialect->has_clone && !gtid_set_empty(facts->server.executed) && binlogs_set_aside(ctx, err))
-		return -1;
-	int rc = ctx->dialect->has_clone ? clone_from(ctx, peer, err) : dump_from(ctx, facts, peer, err);
-	if (rc) {
-		_cleanup_free_ char *failed =
-		    str_printf("provisioning: the copy from %s failed and is tried again: %.400s", node, err->sentence);
-		progress(ctx, failed);
-		clock_pause_ms(2000);
-	}
+	int rc = primary->asked == TRI_YES
+		     ? fill(ctx, facts, primary, err)
+		     : error_set(err, OCF_ERR_GENERIC, "the primary %s cannot be asked for its position", primary->name);
+	wish_forget(ctx, facts);
+	if (rc)
+		failure_note(ctx, facts, err);
+	else if (facts->copies_failed)
+		(void)file_remove(ctx->failures_file, err);
 	ctx->diverged_since_ms = 0;
 	return rc;
 }

@@ -306,8 +306,23 @@ static int synced_read(struct context *ctx, struct facts *facts)
 	return 0;
 }
 
+/* Only where something waits for it. */
+static void wish_read(struct context *ctx, struct facts *facts)
+{
+	struct attr_values values = {0};
+	_cleanup_free_ char *name = attr_name(ctx, "-fill");
+	bool wanted;
+	if ((ctx->config.provision != PROVISION_MANUAL && !facts->copies_failed) ||
+	    cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
+		return;
+	const char *text = attr_values_get(&values, ctx->config.instance.node);
+	facts->fill_asked = tri_of(text && parse_bool(text, &wanted) && wanted);
+	attr_values_clear(&values);
+}
+
 void peers_observe(struct context *ctx, struct facts *facts)
 {
+	wish_read(ctx, facts);
 	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0 && synced_read(ctx, facts) == 0)
 		facts->peers_known = TRI_YES;
 	else if (!ctx->attributes_missed)
@@ -404,6 +419,7 @@ static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *
 		return -1;
 	str_set(&peer->uuid, rows.rows ? sql_value(&rows, 0, "server_uuid") : NULL);
 	peer->position = gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "executed") : NULL);
+	peer->purged = gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "purged") : NULL);
 	sql_rows_clear(&rows);
 	return peer->position ? 0 : error_set(err, OCF_ERR_GENERIC, "its position is not a GTID set");
 }

@@ -126,22 +126,6 @@ static int directories_make(const struct context *ctx, uid_t uid, gid_t gid, str
 	return 0;
 }
 
-static int remove_tree(int parent, const char *name, int depth)
-{
-	if (unlinkat(parent, name, 0) == 0)
-		return 0;
-	int fd = depth < 16 ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir)
-		return -1;
-	int rc = 0;
-	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			rc = remove_tree(fd, entry->d_name, depth + 1);
-	closedir(dir);
-	return rc ? rc : unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 /* Destructive: empties a data directory whose initialisation by us was cut short. Only with our marker in it, which was written when the
  * directory was empty and is removed when the initialisation has ended: nothing of the user's can be there. */
 static int datadir_clear(const struct context *ctx, struct error *err)
@@ -155,12 +139,10 @@ static int datadir_clear(const struct context *ctx, struct error *err)
 	int rc = 0;
 	for (struct dirent *entry = readdir(dir); entry && rc == 0; entry = readdir(dir))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0)
-			rc = remove_tree(dirfd(dir), entry->d_name, 0);
-	/* What the interrupted program has started may still write for a moment: it is tried again. */
-	if (rc)
-		error_set(err, OCF_ERR_GENERIC, "%s cannot be emptied: %s", ctx->config.datadir, strerror(errno));
+			rc = tree_remove(ctx->config.datadir, entry->d_name, err);
 	closedir(dir);
-	return rc;
+	/* What the interrupted program has started may still write for a moment: it is tried again. */
+	return rc ? error_wrap(err, "%s cannot be emptied", ctx->config.datadir) : 0;
 }
 
 /* The program that makes a MariaDB data directory stands beside the client programs. */

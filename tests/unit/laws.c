@@ -348,6 +348,50 @@ static uint64_t whole(void)
 	return count;
 }
 
+static bool differs(const struct peer_facts *primary)
+{
+	return facts.diverged_twice == TRI_YES && primary->asked == TRI_YES && primary->position &&
+	       facts.server.has_source != TRI_UNKNOWN &&
+	       (!gtid_set_contains(primary->position, facts.server.executed) ||
+		!gtid_set_contains(primary->position, facts.server.received));
+}
+
+static bool cannot_go_on(const struct peer_facts *primary)
+{
+	return facts.server.receiver_error || (primary->purged && !gtid_set_contains(facts.server.executed, primary->purged));
+}
+
+/* Its data was given away, or is, on its own. */
+static const char *copy_law(enum decision decision, const struct verdict *v)
+{
+	bool here = facts.local_role == ROLE_REPLICA && facts.server.writable == TRI_NO && facts.server.state == SERVER_UP;
+
+	LAW(facts.worker != TRI_YES || facts.detached == TRI_YES);
+	if (v->step == STEP_PLACE_COPY)
+		LAW(decision == START && facts.server.state == SERVER_DEAD && facts.copy_whole == TRI_YES);
+	if (v->step == STEP_COPY_POSITION)
+		LAW(here && facts.copy_placed == TRI_YES);
+	if (v->step == STEP_DROP_ASIDE)
+		LAW(here && facts.aside == TRI_YES && facts.filling == TRI_NO && !config.keep_old_data && facts.server.lagging == TRI_NO &&
+		    facts.server.receiver == THREAD_RUNNING && facts.server.applier == THREAD_RUNNING);
+	return NULL;
+}
+
+static const char *forget_source_law(enum decision decision)
+{
+	const struct peer_facts *primary = facts_primary(&facts);
+
+	if (decision == PROMOTE) {
+		LAW(drained() && facts.server.receiver == THREAD_STOPPED);
+		return NULL;
+	}
+	/* What it cannot read there the primary has, and enough others. */
+	LAW(facts.server.applier_error && primary && primary->asked == TRI_YES);
+	LAW(gtid_set_contains(primary->position, facts.server.executed) && gtid_set_contains(primary->position, facts.server.received));
+	LAW(primary->record.mode == RECORD_ALONE || (primary->record.mode == RECORD_MAJORITY && whole() >= sets_needed()));
+	return NULL;
+}
+
 static const char *provision_law(const struct verdict *v)
 {
 	const struct peer_facts *primary = facts_find(&facts, v->target);
@@ -363,12 +407,8 @@ static const char *provision_law(const struct verdict *v)
 	if (empty) {
 		LAW(facts.server.user_data == TRI_NO);
 	} else {
-		LAW(config.provision == PROVISION_AUTO);
-		LAW(facts.diverged_twice == TRI_YES);
-		LAW(primary->asked == TRI_YES && primary->position);
-		LAW(facts.server.has_source != TRI_UNKNOWN);
-		LAW(!gtid_set_contains(primary->position, facts.server.executed) ||
-		    !gtid_set_contains(primary->position, facts.server.received));
+		LAW(config.provision == PROVISION_AUTO || facts.fill_asked == TRI_YES);
+		LAW(facts.server.applier_error || differs(primary) || cannot_go_on(primary));
 		/* What it gives away may be the second copy of something, until others have all that the primary has. */
 		LAW(primary->record.epoch == primary->epoch);
 		LAW(primary->record.mode == RECORD_ALONE || (primary->record.mode == RECORD_MAJORITY && whole() >= sets_needed()));
@@ -401,11 +441,13 @@ static bool step_is_of(enum decision decision, enum step step)
 	static const unsigned long of[] = {
 	    [MONITOR] = 1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_CLOSE_WRITES | 1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_STOP_RECEIVER |
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_MARK | 1ul << STEP_RECORD |
-			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS,
+			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS | 1ul << STEP_COPY_POSITION |
+			1ul << STEP_DROP_ASIDE | 1ul << STEP_DONATE | 1ul << STEP_FORGET_SOURCE,
 	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_CUT_TAIL | 1ul << STEP_DEFER |
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
-		      1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_KILL_SERVER,
+		      1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_KILL_SERVER | 1ul << STEP_PLACE_COPY |
+		      1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
 	    [STOP] = 1ul << STEP_KILL_WORKER | 1ul << STEP_KILL_SERVER | 1ul << STEP_SHUTDOWN,
 	    [PROMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
 			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY |
@@ -415,7 +457,8 @@ static bool step_is_of(enum decision decision, enum step step)
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
 	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT |
 		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER,
-	    [FOLLOW] = 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION,
+	    [FOLLOW] = 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION |
+		       1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
 	    [KEEP] = 1ul << STEP_RECORD | 1ul << STEP_SYNCED | 1ul << STEP_NONE,
 	};
 
@@ -543,7 +586,13 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		LAW(decision != START || newest()->mode != RECORD_ALONE);
 		return NULL;
 	case STEP_FORGET_SOURCE:
-		LAW(drained() && server->receiver == THREAD_STOPPED);
+		return forget_source_law(decision);
+	case STEP_PLACE_COPY:
+	case STEP_COPY_POSITION:
+	case STEP_DROP_ASIDE:
+		return copy_law(decision, v);
+	case STEP_DONATE:
+		LAW(server->state == SERVER_UP && server->copy_wanted == TRI_YES && facts.donating == TRI_NO);
 		return NULL;
 	case STEP_KILL_SESSIONS:
 		LAW(server->waiting_known == TRI_YES && server->waiting == 0);

@@ -98,6 +98,52 @@ static void follower_turn(void)
 	dials_each(dials, ARRAY_LENGTH(dials), judge_follow);
 }
 
+/* A copy in each of its states, and what can be wrong with a replica that a copy mends. */
+static void copies_turn(void)
+{
+	static const struct dial dials[] = {
+	    STATE(server.state),
+	    TRI(filling),
+	    TRI(copy_whole),
+	    TRI(copy_placed),
+	    TRI(worker),
+	    TRI(detached),
+	    TRI(aside),
+	    DIAL(fill_asked, ENUM, TRI_NO, TRI_YES),
+	    DIAL(copies_failed, NUMBER, 0, 5),
+	    DIAL(server.copy_wanted, ENUM, TRI_NO, TRI_YES),
+	    TRI(donating),
+	    DIAL(server.receiver, ENUM, THREAD_STOPPED, THREAD_RUNNING),
+	    DIAL(server.applier, ENUM, THREAD_STOPPED, THREAD_RUNNING),
+	    TRI(server.lagging),
+	};
+	static char purged[] = "error 1236: required binlog files have been purged", diverged[] = "error 1062: Duplicate entry",
+		    torn[] = "error 1594: Relay log read failure", other[] = "error 1021: Disk full";
+	static char *const appliers[] = {NULL, diverged, torn, other};
+	struct facts base = facts;
+
+	for (size_t i = 0; i < 2 * ARRAY_LENGTH(appliers); i++) {
+		facts = base;
+		facts.server.executed = positions[flavour][SAME];
+		facts.server.received = positions[flavour][i % 2 ? MORE : LESS];
+		facts.server.has_source = TRI_YES;
+		facts.server.applier_error = appliers[i / 2];
+		facts.server.receiver_error = i % 2 ? purged : NULL;
+		facts.server.state = SERVER_UP;
+		facts.server.writable = TRI_NO;
+		facts.server.replica_on = TRI_YES;
+		facts.server.user_data = TRI_YES;
+		facts.server.source_on = facts.worker = facts.filling = TRI_NO;
+		facts.local_role = ROLE_REPLICA;
+		facts.sysvars_set = facts.peers_known = facts.published = facts.diverged_twice = TRI_YES;
+		struct facts case_base = facts;
+		dials_each_three(dials, ARRAY_LENGTH(dials), &case_base, judge_monitor);
+		dials_each_three(dials, ARRAY_LENGTH(dials), &case_base, judge_start);
+		dials_each_three(dials + 1, ARRAY_LENGTH(dials) - 1, &case_base, judge_follow);
+	}
+	facts = base;
+}
+
 static void follower_flags_turn(void)
 {
 	static const struct dial dials[] = {
@@ -154,11 +200,17 @@ TEST(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas)
 				primary_each(follower_turn);
 			}
 			config.instance.interval_ms = f ? 10000 : 0;
+			primary_each(copies_turn);
 			primary_each(follower_flags_turn);
 		}
 	}
 	counters_say("followers", STEP_PROVISION);
 	counters_say("followers", STEP_FOLLOW);
+	counters_say("followers", STEP_PLACE_COPY);
+	counters_say("followers", STEP_COPY_POSITION);
+	counters_say("followers", STEP_DROP_ASIDE);
+	counters_say("followers", STEP_DONATE);
+	counters_say("followers", STEP_FORGET_SOURCE);
 }
 
 static void starter_turn(void)
