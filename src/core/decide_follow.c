@@ -269,8 +269,11 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		_cleanup_free_ char *why = str_printf("half a copy: it is filled again from the primary %s", primary->name);
 		return provision(config, facts, primary, why);
 	}
-	if (follows(facts, primary))
-		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (follows(facts, primary)) {
+		/* The worker may be there because of that. */
+		struct verdict errant = facts->detached == TRI_YES ? decide_errant(config, facts) : (struct verdict){0};
+		return errant.step != STEP_NONE ? errant : verdict_done(OCF_SUCCESS, "%s", "");
+	}
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	if (!held)
 		return verdict_done(OCF_DEGRADED, "its own position is not known, so it cannot be compared with the primary %s",
