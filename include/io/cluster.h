@@ -58,6 +58,9 @@ int cluster_attr_set(const char *name, const char *value, enum attr_kind kind, u
 /* The local node's promotion score of the resource (attribute master-<resource>); NULL text deletes. Reads first, writes only a change. */
 int cluster_score_set(const char *resource, const char *score, uint64_t deadline_ms, struct error *err);
 int cluster_score_get(const char *resource, char **ret_score, uint64_t deadline_ms, struct error *err); /* *ret_score NULL: no score */
+/* The CIB that wins when partitions merge, or a node with a newer one returns, may lack the score, and the attribute manager does not notice
+ * (seen with 3.0.3). If so it writes all of them again. node: the local one's name. */
+int cluster_score_mend(const char *resource, const char *node, uint64_t deadline_ms, struct error *err);
 /* Corosync itself is asked. Never fails: what cannot be known is QUORUM_UNKNOWN. */
 enum quorum cluster_quorum(uint64_t deadline_ms);
 /* All nodes that Pacemaker has ever seen, with what the CIB says of them now. */

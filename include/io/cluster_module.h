@@ -12,7 +12,7 @@
 /* The one symbol that the module exports: a const struct cluster_module. */
 #define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
 /* Raised with every change of the struct or of what a call means. */
-#define CLUSTER_MODULE_VERSION 2
+#define CLUSTER_MODULE_VERSION 3
 
 /* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
  * set are the same. */
@@ -24,6 +24,10 @@ struct cluster_module {
 	int (*attr_local)(const char *name, char **ret_value, struct error *err);
 	/* Returns when the request was accepted, which is earlier than its effect can be seen. */
 	int (*attr_update)(const char *name, const char *value, enum attr_kind kind, struct error *err);
+	/* The value that the CIB has of this node's transient attribute; *ret_value NULL: none. */
+	int (*attr_stored)(const char *name, const char *node, char **ret_value, struct error *err);
+	/* The attribute manager writes all that it knows into the CIB again. */
+	int (*attr_refresh)(struct error *err);
 	int (*nodes_query)(struct cluster_nodes *ret_nodes, struct error *err);
 	/* A cluster property in a set of the same name; *ret_value NULL: none. */
 	int (*property_get)(const char *name, char **ret_value, struct error *err);

@@ -26,6 +26,7 @@ int publish_state(struct context *ctx, const struct facts *facts, struct error *
 int publish_synced(struct context *ctx, struct error *err);
 enum tri published_state(const struct context *ctx, const struct facts *facts);
 void publish_score(struct context *ctx, const struct facts *facts);
+void score_mend(struct context *ctx);	    /* where the CIB has lost it; one question to the cluster, so not in a quiet monitor */
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);

@@ -28,6 +28,15 @@ bool score_is_due(const struct config *config, const struct facts *facts)
 	return !facts_record(facts)->epoch && candidate && gtid_set_compare(held, candidate->held) == GTID_AHEAD;
 }
 
+/* It was the primary, another one was promoted after it, and it has not followed that one yet: it may have what nobody acknowledged, with
+ * which it would be chosen in vain, again and again. */
+static bool may_have_a_tail(const struct config *config, const struct facts *facts)
+{
+	const struct record *newest = facts_record(facts);
+	return facts->primary_epoch > 0 && newest->epoch > facts->primary_epoch && !str_equal(newest->primary, config->instance.node) &&
+	       facts->server.has_source == TRI_NO;
+}
+
 /* Nobody is the primary: is there a point in promoting this one? */
 static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {
@@ -57,6 +66,8 @@ static enum score score_election(const struct config *config, const struct facts
 	/* In the very first start there may be no account yet to fetch it with: the other is to be chosen. Later, a candidate fetches what it
 	 * lacks, and a change of scores in the middle of an election costs more than that. */
 	if (!facts_record(facts)->epoch && behind_a_report(facts))
+		return SCORE_BEHIND;
+	if (may_have_a_tail(config, facts))
 		return SCORE_BEHIND;
 	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
 }

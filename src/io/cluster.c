@@ -38,6 +38,7 @@ enum operation {
 	OPERATION_ATTR_QUERY,
 	OPERATION_ATTR_LOCAL,
 	OPERATION_ATTR_SET,
+	OPERATION_ATTR_MEND,
 	OPERATION_NODES,
 	OPERATION_PROPERTY_GET,
 	OPERATION_PROPERTY_PUT,
@@ -52,6 +53,7 @@ static const struct {
     [OPERATION_ATTR_QUERY] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading attribute"},
     [OPERATION_ATTR_LOCAL] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading this node's attribute"},
     [OPERATION_ATTR_SET] = {"Pacemaker's attribute manager (pacemaker-attrd)", "setting attribute"},
+    [OPERATION_ATTR_MEND] = {"Pacemaker's CIB manager (pacemaker-based)", "comparing attribute"},
     [OPERATION_NODES] = {"Pacemaker's CIB manager (pacemaker-based)", "listing the nodes"},
     [OPERATION_PROPERTY_GET] = {"Pacemaker's CIB manager (pacemaker-based)", "reading the property"},
     [OPERATION_PROPERTY_PUT] = {"Pacemaker's CIB manager (pacemaker-based)", "setting the property"},
@@ -219,6 +221,15 @@ static int set_and_see(const struct cluster_module *module, const char *name, co
 	}
 }
 
+static int mend(const struct cluster_module *module, const char *name, const char *node, struct error *err)
+{
+	_cleanup_free_ char *known = NULL, *stored = NULL;
+
+	if (module->attr_local(name, &known, err) < 0 || module->attr_stored(name, node, &stored, err) < 0)
+		return -1;
+	return str_equal(known, stored) ? 0 : module->attr_refresh(err);
+}
+
 static int answer_attr_query(const struct cluster_module *module, const char *name, struct message *reply, struct error *err)
 {
 	_cleanup_(attr_values_clear) struct attr_values values = {0};
@@ -263,6 +274,8 @@ static int answer(const struct cluster_module *module, struct message *request, 
 		return 0;
 	case OPERATION_ATTR_SET:
 		return set_and_see(module, name, value, (enum attr_kind)request->header.detail, err);
+	case OPERATION_ATTR_MEND:
+		return mend(module, name, value, err);
 	case OPERATION_NODES:
 		return answer_nodes(module, reply, err);
 	case OPERATION_PROPERTY_GET:
@@ -491,6 +504,14 @@ int cluster_score_set(const char *resource, const char *score, uint64_t deadline
 	if (str_equal(now, score))
 		return 0;
 	return cluster_attr_set(name, score, ATTR_TRANSIENT, deadline_ms, err);
+}
+
+int cluster_score_mend(const char *resource, const char *node, uint64_t deadline_ms, struct error *err)
+{
+	_cleanup_message_ struct message reply = {0};
+	_cleanup_free_ char *name = str_printf("master-%s", resource);
+
+	return call(OPERATION_ATTR_MEND, 0, name, node, &reply, deadline_ms, err);
 }
 
 enum quorum cluster_quorum(uint64_t deadline_ms)

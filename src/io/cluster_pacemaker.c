@@ -31,6 +31,7 @@ struct attrd_reply {
 	GList *pairs; /* of struct attrd_pair; its strings live as long as the callback runs */
 };
 int pcmk__attrd_api_query(pcmk_ipc_api_t *api, const char *node, const char *name, uint32_t options);
+int pcmk__attrd_api_refresh(pcmk_ipc_api_t *api, const char *node);
 int pcmk__attrd_api_update(pcmk_ipc_api_t *api, const char *node, const char *name, const char *value, const char *dampen, const char *set,
 			   const char *user_name, uint32_t options);
 
@@ -137,6 +138,11 @@ static int send_update(const struct ask *ask)
 	return pcmk__attrd_api_update(attrd.api, ask->node, ask->name, ask->value, NULL, NULL, NULL, ask->options);
 }
 
+static int send_refresh(const struct ask *ask)
+{
+	return pcmk__attrd_api_refresh(attrd.api, ask->node);
+}
+
 /* A connection that was open before may belong to a daemon that has been restarted since: that one is tried a second time, anew. */
 static int ask(const struct ask *ask, struct error *err)
 {
@@ -188,6 +194,11 @@ static int pacemaker_attr_update(const char *name, const char *value, enum attr_
 	uint32_t options = ATTRD_VALUE | (kind == ATTR_PRIVATE ? ATTRD_PRIVATE : 0);
 
 	return ask(&(struct ask){.send = send_update, .name = name, .value = value, .options = options}, err);
+}
+
+static int pacemaker_attr_refresh(struct error *err)
+{
+	return ask(&(struct ask){.send = send_refresh}, err);
 }
 
 static void cib_close(void)
@@ -279,6 +290,19 @@ static int pacemaker_nodes_query(struct cluster_nodes *ret_nodes, struct error *
 	return 0;
 }
 
+static int pacemaker_attr_stored(const char *name, const char *node, char **ret_value, struct error *err)
+{
+	_cleanup_free_ char *xpath =
+	    str_printf("/cib/status/node_state[@uname='%s']/transient_attributes/instance_attributes/nvpair[@name='%s']", node, name);
+	xmlNode *pair = NULL;
+
+	if (cib_find(xpath, &pair, err) < 0)
+		return -1;
+	*ret_value = pair != NULL ? xml_attribute(pair, "value") : NULL;
+	xmlFreeNode(pair);
+	return 0;
+}
+
 static int pacemaker_property_get(const char *name, char **ret_value, struct error *err)
 {
 	_cleanup_free_ char *xpath = str_printf("//crm_config/cluster_property_set[@id='%s']/nvpair[@name='%s']", name, name);
@@ -349,6 +373,8 @@ __attribute__((visibility("default"))) const struct cluster_module systole_clust
     .attr_query = pacemaker_attr_query,
     .attr_local = pacemaker_attr_local,
     .attr_update = pacemaker_attr_update,
+    .attr_stored = pacemaker_attr_stored,
+    .attr_refresh = pacemaker_attr_refresh,
     .nodes_query = pacemaker_nodes_query,
     .property_get = pacemaker_property_get,
     .property_put = pacemaker_property_put,

@@ -227,6 +227,8 @@ static struct verdict monitor(struct context *ctx)
 	}
 	if (facts.worker == TRI_YES)
 		progress = provisioning(ctx, &word);
+	if (ctx->config.instance.interval_ms && facts.peers_known == TRI_YES && facts.local_role == ROLE_REPLICA && !facts_primary(&facts))
+		score_mend(ctx);
 	if (ctx->config.instance.interval_ms) {
 		publish_property(ctx, &facts);
 		publish_word(ctx, word ? word : state_word(&facts, &verdict));

@@ -146,6 +146,13 @@ void publish_score(struct context *ctx, const struct facts *facts)
 	published_clear(&p);
 }
 
+void score_mend(struct context *ctx)
+{
+	struct error err;
+	if (cluster_score_mend(ctx->config.instance.resource, ctx->config.instance.node, ctx->deadline_ms, &err))
+		log_warning("promotion score: %s", err.sentence);
+}
+
 void publish_no_score(struct context *ctx)
 {
 	struct error err;

@@ -138,6 +138,22 @@ static int fake_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)
 	return 0;
 }
 
+static struct {
+	const char *stored;
+} cib;
+
+static int fake_attr_stored(const char *name, const char *node, char **ret_value, struct error *err)
+{
+	(void)err;
+	*ret_value = str_equal(name, "master-db") && str_equal(node, "node1") ? str_dup(cib.stored) : NULL;
+	return 0;
+}
+
+static int fake_attr_refresh(struct error *err)
+{
+	return error_set(err, OCF_ERR_GENERIC, "refreshed");
+}
+
 /* Tells which process asked. */
 static int fake_property_get(const char *name, char **ret_value, struct error *err)
 {
@@ -178,6 +194,8 @@ static int setup(void **state)
 	    .attr_query = fake_attr_query,
 	    .attr_local = fake_attr_local,
 	    .attr_update = fake_attr_update,
+	    .attr_stored = fake_attr_stored,
+	    .attr_refresh = fake_attr_refresh,
 	    .nodes_query = fake_nodes_query,
 	    .property_get = fake_property_get,
 	    .quorum = fake_quorum_no,
@@ -366,6 +384,19 @@ static void a_score_that_stays_the_same_is_not_written(void **state)
 	assert_string_equal(score, "90");
 }
 
+static void a_score_that_the_cib_has_lost_is_written_again(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	cib.stored = "100";
+	assert_int_equal(cluster_score_set("db", "100", soon(), &err), 0);
+	assert_int_equal(cluster_score_mend("db", "node1", soon(), &err), 0);
+	/* The fake says by an error that it was asked to. */
+	assert_int_equal(cluster_score_mend("db", "node2", soon(), &err), -1);
+	assert_string_equal(err.sentence, "refreshed");
+}
+
 /* -------------------------------------------------------------------------------------------------------- nodes and quorum */
 
 static void nodes_come_through_with_their_membership(void **state)
@@ -489,6 +520,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_refusal_comes_through_with_code_and_sentence, setup),
 	    cmocka_unit_test_setup(values_come_through_as_they_are, setup),
 	    cmocka_unit_test_setup(a_score_that_stays_the_same_is_not_written, setup),
+	    cmocka_unit_test_setup(a_score_that_the_cib_has_lost_is_written_again, setup),
 	    cmocka_unit_test_setup(nodes_come_through_with_their_membership, setup),
 	    cmocka_unit_test_setup(quorum_is_unknown_unless_corosync_says_yes_or_no, setup),
 	    cmocka_unit_test_setup(the_library_sees_nothing_of_the_agent_but_the_way_to_talk, setup),
