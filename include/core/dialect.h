@@ -45,6 +45,7 @@ enum statement {
 	STATEMENT_RELAY_LIST,	  /* one row: list, directory; NULL where the server knows after a restart what it had received */
 	STATEMENT_RELAY_POSITION, /* {file} {position}: where the applier starts, with the files kept; MariaDB */
 	STATEMENT_STOP_REPLICATION,
+	STATEMENT_APPLIER, /* id of the applier's thread, for KILL; NULL where it can always be stopped */
 	STATEMENT_FORGET_SOURCE,
 	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */
 	STATEMENT_RESET_BINLOG,

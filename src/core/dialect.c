@@ -71,6 +71,8 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
 	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
 	    [STATEMENT_STOP_REPLICATION] = "STOP SLAVE",
+	    [STATEMENT_APPLIER] = "SELECT processlist_id AS id FROM performance_schema.threads WHERE name IN ('thread/sql/slave_sql', "
+				  "'thread/sql/replica_sql')",
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
 	    [STATEMENT_SECURE_ROOT] = "ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket",

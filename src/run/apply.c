@@ -64,6 +64,41 @@ static int receiver_stop(struct context *ctx, const struct facts *facts, enum st
 	return rc;
 }
 
+/* MySQL's applier that has begun with a transaction of which the rest will never come, for the receiver was stopped or the source died in
+ * the middle of sending it, waits a minute for that rest before it lets itself be stopped. All that is whole has been applied: it is killed. */
+static int applier_kill(struct context *ctx, struct error *err)
+{
+	struct sql_rows rows = {0};
+	context_disconnect(ctx); /* the statement that stops it still waits there */
+	if (context_connect(ctx, clock_now_ms() + ctx->answer_ms, err) != SQL_OK ||
+	    outcome_ok(context_query(ctx, ctx->sql, STATEMENT_APPLIER, &rows, err, NULL)))
+		return -1;
+	const char *id = rows.rows ? sql_value(&rows, 0, "id") : NULL;
+	int rc = 0;
+	if (id && strspn(id, "0123456789") == strlen(id)) {
+		log_warning("the applier waits for the rest of a transaction, and is killed");
+		rc = outcome_ok(context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, err, "id", id, NULL));
+	}
+	sql_rows_clear(&rows);
+	return rc;
+}
+
+#define INCOMPLETE_MS 500
+
+/* Of a server that has applied all that it has received. */
+static int replication_stop(struct context *ctx, const struct facts *facts, struct error *err)
+{
+	bool may_wait = dialect_statement(ctx->dialect, STATEMENT_APPLIER) && facts->server.receiver == THREAD_STOPPED;
+	uint64_t answer_ms = ctx->answer_ms;
+	if (may_wait && answer_ms > INCOMPLETE_MS)
+		ctx->answer_ms = INCOMPLETE_MS;
+	int rc = receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err);
+	ctx->answer_ms = answer_ms;
+	if (rc == 0 || !may_wait)
+		return rc;
+	return applier_kill(ctx, err) ? -1 : receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err);
+}
+
 static int applier_start(struct context *ctx, const struct facts *facts, struct error *err)
 {
 	bool drops = dialect_statement(ctx->dialect, STATEMENT_RELAY_POSITION) && facts->server.receiver == THREAD_STOPPED;
@@ -269,7 +304,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	/* To follow a primary is to promise its epoch: none can be used twice. */
 	if (peer->role == ROLE_PRIMARY && peer->epoch > facts->promised && promise_raise(ctx, peer->epoch, err))
 		return -1;
-	if (facts->server.has_source == TRI_YES && receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err))
+	if (facts->server.has_source == TRI_YES && replication_stop(ctx, facts, err))
 		return -1;
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
 	if (facts->server.source_on != TRI_NO && run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err))
@@ -284,7 +319,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 
 static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)
 {
-	return receiver_stop(ctx, facts, STATEMENT_STOP_REPLICATION, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
+	return replication_stop(ctx, facts, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
 }
 
 /* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
