@@ -22,6 +22,7 @@ enum step {
 	STEP_DEFER,	    /* a detached worker brings the server back, so that an election need not wait for it */
 	STEP_KILL_WORKER,
 	STEP_PROVISION,	    /* a detached worker fills the data directory from verdict.target; destructive */
+	STEP_SET_ASIDE,	    /* data that no server can use any more goes out of the way, and is kept; destructive */
 	STEP_PLACE_COPY,    /* a complete copy of files becomes the data */
 	STEP_COPY_POSITION, /* the server is told where its copy was taken */
 	STEP_DROP_ASIDE,    /* the data that a copy has replaced is removed; destructive */
@@ -103,6 +104,9 @@ bool score_is_due(const struct config *config, const struct facts *facts);
 
 /* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
 const struct peer_facts *facts_primary(const struct facts *facts);
+/* The primary's mark was acknowledged, and enough nodes are whole that an election is possible without this one; or only the primary could be
+ * elected anyway. */
+bool facts_others_have_all(const struct config *config, const struct facts *facts, const struct peer_facts *primary);
 
 /* The newest record that anybody has stored; epoch 0: none. */
 const struct record *facts_record(const struct facts *facts);

@@ -122,6 +122,7 @@ struct facts {
 	struct record record;	/* the newest that this node has stored */
 	/* the host */
 	enum tri datadir_empty;
+	enum tri damaged; /* the server has given up twice in this action, and its log says that its files are corrupt */
 	enum tri filling; /* a copy into its data directory was begun and has not ended; what cannot be told is YES here */
 	/* of such a copy, when it was made of files: */
 	enum tri copy_whole;	/* it stands beside, complete and checked, and is yet to be put in place */

@@ -90,5 +90,7 @@ unsigned int proc_end_connects(const struct proc *proc, unsigned int port);
 
 /* The last lines of a log file, for a sentence: the last one that has "[ERROR]", else the last one. Caller frees; NULL: nothing. */
 char *log_last_error(const char *path);
+/* A line with "[ERROR]" has this word, in any case, since the server began that wrote last. */
+bool log_says(const char *path, const char *word);
 
 #endif

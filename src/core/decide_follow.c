@@ -67,9 +67,7 @@ static struct verdict provision(const struct config *config, const struct facts 
 	return verdict_target(STEP_PROVISION, primary->name, "%s", why);
 }
 
-/* The primary's mark was acknowledged, and enough nodes are whole that an election is possible without this one; or only the primary could be
- * elected anyway. */
-static bool others_have_all(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
+bool facts_others_have_all(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
 {
 	uint64_t whole = 0;
 	if (primary->record.epoch != primary->epoch)
@@ -86,7 +84,7 @@ static bool others_have_all(const struct config *config, const struct facts *fac
 static struct verdict give_up(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *what)
 {
 	/* What this node holds may be the second copy of something, as long as too few others have everything. */
-	if (!others_have_all(config, facts, primary))
+	if (!facts_others_have_all(config, facts, primary))
 		return verdict_done(OCF_DEGRADED, "diverged: %.300s; it is kept until others have what %s has", what, primary->name);
 	if (config->provision == PROVISION_AUTO || facts->fill_asked == TRI_YES) {
 		_cleanup_free_ char *why = str_printf("diverged: %.300s; it is filled again", what);
@@ -149,7 +147,7 @@ struct verdict decide_broken(const struct config *config, const struct facts *fa
 	if (facts->peers_known != TRI_YES)
 		return facts->patience_over == TRI_YES ? broken : verdict_look(LOOK_PEERS);
 	const struct peer_facts *primary = facts_primary(facts);
-	if (!primary || !others_have_all(config, facts, primary))
+	if (!primary || !facts_others_have_all(config, facts, primary))
 		return broken;
 	if (is_divergence(number)) {
 		_cleanup_free_ char *what = str_printf("what %s sends does not fit its data: %.200s", primary->name, server->applier_error);

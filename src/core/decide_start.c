@@ -47,6 +47,18 @@ static struct verdict launch(const struct config *config, const struct facts *fa
 	return verdict_step(STEP_LAUNCH_BEHIND, "%s is the primary", primary->name);
 }
 
+/* A copy takes the place of files that are damaged, as long as there is one to be had. */
+static struct verdict decide_damaged(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	if (facts->damaged != TRI_YES || config->provision != PROVISION_AUTO || !config->instance.clustered || !primary ||
+	    !facts_others_have_all(config, facts, primary))
+		return (struct verdict){0};
+	if (facts->detached != TRI_YES)
+		return verdict_step(STEP_DEFER, "the server's files are damaged, see %s", config->log);
+	return verdict_step(STEP_SET_ASIDE, "the server's files are damaged, see %s: it is filled again", config->log);
+}
+
 static struct verdict decide_start_dead(const struct config *config, const struct facts *facts)
 {
 	if (config->instance.clustered && facts->peers_known != TRI_YES)
@@ -64,6 +76,9 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 	case TRI_NO:
 		break;
 	}
+	struct verdict damaged = decide_damaged(config, facts);
+	if (damaged.step != STEP_NONE)
+		return damaged;
 	if (may_defer(config, facts))
 		return verdict_step(STEP_DEFER, "it died as the primary: the others elect first");
 	/* The detached worker waits for their verdict, within bounds. */

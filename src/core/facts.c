@@ -96,6 +96,7 @@ static const struct fact_row own_rows[] = {
     {"primary_epoch", FACT_NUMBER, OWN(primary_epoch), NULL},
     {"record", FACT_RECORD, OWN(record), NULL},
     {"datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names},
+    {"damaged", FACT_NAMES, OWN(damaged), tri_names},
     {"filling", FACT_NAMES, OWN(filling), tri_names},
     {"copy_whole", FACT_NAMES, OWN(copy_whole), tri_names},
     {"copy_placed", FACT_NAMES, OWN(copy_placed), tri_names},

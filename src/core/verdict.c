@@ -23,6 +23,7 @@ static const struct {
     [STEP_DEFER] = {"defer", false},
     [STEP_KILL_WORKER] = {"kill-worker", false},
     [STEP_PROVISION] = {"provision", true},
+    [STEP_SET_ASIDE] = {"set-aside", true},
     [STEP_PLACE_COPY] = {"place-copy", false},
     [STEP_COPY_POSITION] = {"copy-position", false},
     [STEP_DROP_ASIDE] = {"drop-aside", true},

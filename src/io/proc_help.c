@@ -308,14 +308,14 @@ int proc_help_pipe(const struct proc_helper *from, const struct proc_helper *to,
 	return run_failed(&runs[1]) ? fail_status(&runs[1], err) : 0;
 }
 
-char *log_last_error(const char *path)
+/* The last 64 KiB; NULL: there is no such file. The caller frees. */
+static char *log_end(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
 	const size_t room = 65536;
 	struct stat st;
+	char *text;
 	ssize_t n;
-	char *line;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
@@ -324,6 +324,32 @@ char *log_last_error(const char *path)
 	for (ssize_t i = 0; i < n; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
-	line = last_line(text, "[ERROR]");
-	return line ? line : last_line(text, NULL);
+	return text;
+}
+
+char *log_last_error(const char *path)
+{
+	_cleanup_free_ char *text = log_end(path);
+	char *line = text ? last_line(text, "[ERROR]") : NULL;
+
+	return line || !text ? line : last_line(text, NULL);
+}
+
+bool log_says(const char *path, const char *word)
+{
+	_cleanup_free_ char *text = log_end(path);
+	const char *since = text;
+
+	/* MySQL: "starting as process 7"; MariaDB: "Starting MariaDB 10.11 ... as process 7". */
+	for (const char *at = text; at && (at = strstr(at, " as process ")) != NULL; at++)
+		since = at;
+	while (since && *since) {
+		size_t length = strcspn(since, "\n");
+		_cleanup_free_ char *line = str_ndup(since, length);
+
+		if (strstr(line, "[ERROR]") && strcasestr(line, word))
+			return true;
+		since += length + (since[length] == '\n');
+	}
+	return false;
 }

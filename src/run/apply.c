@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "copy.h"
 #include "core/options.h"
 #include "io/clock.h"
 #include "io/cluster.h"
@@ -502,6 +503,9 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return worker_kill(ctx, err);
 	case STEP_PROVISION:
 		return ctx->detached ? provision(ctx, facts, verdict->target, err) : worker_detach(ctx, err);
+	case STEP_SET_ASIDE:
+		ctx->starts_failed = 0;
+		return datadir_set_aside(ctx, ASIDE_DAMAGED, err);
 	case STEP_PLACE_COPY:
 		return copy_place(ctx, err);
 	case STEP_COPY_POSITION:

@@ -19,7 +19,6 @@ enum {
 	LIST_MAX = 1 << 20, /* bytes of the list of binary logs */
 	FILES_MAX = 64,	    /* of the newest binary logs that are searched */
 };
-#define ASIDE_PREFIX ".systole-set-aside-"
 
 /* Without replacing anything. */
 static int entry_move(const char *from, const char *to, const char *name, struct error *err)
@@ -43,7 +42,7 @@ int entries_move(const char *from, const char *to, struct error *err)
 	return rc;
 }
 
-int datadir_set_aside(struct context *ctx, struct error *err)
+int datadir_set_aside(struct context *ctx, const char *prefix, struct error *err)
 {
 	char stamp[17];
 	int lock = -1;
@@ -52,7 +51,7 @@ int datadir_set_aside(struct context *ctx, struct error *err)
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return -1;
 	clock_stamp(stamp);
-	_cleanup_free_ char *aside = str_printf("%s/" ASIDE_PREFIX "%s", ctx->config.datadir, stamp);
+	_cleanup_free_ char *aside = str_printf("%s/%s%s", ctx->config.datadir, prefix, stamp);
 	/* The note of it first: it says that there may be something to be removed, no more. */
 	int rc = file_write_durably(ctx->aside_file, "", 0600, err) || path_owner(ctx->config.datadir, &uid, &gid, err) ||
 			 dir_make(aside, 0700, uid, gid, err)
@@ -73,7 +72,7 @@ static int asides_remove(void *data)
 	struct error err;
 	DIR *dir = opendir(ctx->config.datadir);
 	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-		if (!str_starts(entry->d_name, ASIDE_PREFIX))
+		if (!str_starts(entry->d_name, ASIDE_REPLACED))
 			continue;
 		log_warning("removes %s/%s, which a copy has replaced", ctx->config.datadir, entry->d_name);
 		if (tree_remove(ctx->config.datadir, entry->d_name, &err))

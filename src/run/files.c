@@ -243,7 +243,7 @@ static int order_carry_out(struct context *ctx, struct order *order, const struc
 {
 	copy_progress(ctx, 0, "asks %s for a copy", donor->name);
 	int rc = order_publish(ctx, order, donor, err) || answer_wait(ctx, order, donor->name, "ready", DONOR_MS, err) ||
-			 server_down(ctx, err) || datadir_set_aside(ctx, err) || copy_make(ctx, order, donor, bytes, err)
+			 server_down(ctx, err) || datadir_set_aside(ctx, ASIDE_REPLACED, err) || copy_make(ctx, order, donor, bytes, err)
 		     ? -1
 		     : 0;
 	order_withdraw(ctx);

@@ -428,6 +428,7 @@ static void observe_local(struct context *ctx, struct facts *facts)
 static void observe_action(const struct context *ctx, struct facts *facts)
 {
 	uint64_t now = clock_now_ms();
+	facts->damaged = tri_of(ctx->starts_failed >= 2 && log_says(ctx->config.log, "corrupt"));
 	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
 	facts->deadline_near = tri_of(now >= ctx->near_ms);
 	facts->disconnected_before = tri_of(path_exists(ctx->disconnected_file) == PRESENCE_YES);

@@ -367,6 +367,14 @@ static const char *copy_law(enum decision decision, const struct verdict *v)
 	bool here = facts.local_role == ROLE_REPLICA && facts.server.writable == TRI_NO && facts.server.state == SERVER_UP;
 
 	LAW(facts.worker != TRI_YES || facts.detached == TRI_YES);
+	if (v->step == STEP_SET_ASIDE) {
+		const struct peer_facts *primary = facts_primary(&facts);
+
+		LAW(decision == START && facts.server.state == SERVER_DEAD && facts.damaged == TRI_YES && facts.detached == TRI_YES);
+		LAW(config.provision == PROVISION_AUTO && facts.datadir_empty == TRI_NO && facts.copy_whole != TRI_YES);
+		LAW(primary && primary->record.epoch == primary->epoch);
+		LAW(primary->record.mode == RECORD_ALONE || (primary->record.mode == RECORD_MAJORITY && whole() >= sets_needed()));
+	}
 	if (v->step == STEP_PLACE_COPY)
 		LAW(decision == START && facts.server.state == SERVER_DEAD && facts.copy_whole == TRI_YES);
 	if (v->step == STEP_COPY_POSITION)
@@ -447,7 +455,7 @@ static bool step_is_of(enum decision decision, enum step step)
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
 		      1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_KILL_SERVER | 1ul << STEP_PLACE_COPY |
-		      1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
+		      1ul << STEP_SET_ASIDE | 1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
 	    [STOP] = 1ul << STEP_KILL_WORKER | 1ul << STEP_KILL_SERVER | 1ul << STEP_SHUTDOWN,
 	    [PROMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
 			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY |
@@ -587,6 +595,7 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		return NULL;
 	case STEP_FORGET_SOURCE:
 		return forget_source_law(decision);
+	case STEP_SET_ASIDE:
 	case STEP_PLACE_COPY:
 	case STEP_COPY_POSITION:
 	case STEP_DROP_ASIDE:

@@ -105,6 +105,8 @@ static void copies_turn(void)
 	    STATE(server.state),
 	    TRI(filling),
 	    TRI(copy_whole),
+	    TRI(damaged),
+	    TRI(datadir_empty),
 	    TRI(copy_placed),
 	    TRI(worker),
 	    TRI(detached),
@@ -207,6 +209,7 @@ TEST(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas)
 	counters_say("followers", STEP_PROVISION);
 	counters_say("followers", STEP_FOLLOW);
 	counters_say("followers", STEP_PLACE_COPY);
+	counters_say("followers", STEP_SET_ASIDE);
 	counters_say("followers", STEP_COPY_POSITION);
 	counters_say("followers", STEP_DROP_ASIDE);
 	counters_say("followers", STEP_DONATE);
