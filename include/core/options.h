@@ -40,6 +40,11 @@ unsigned long server_id_choose(const struct config *config, const struct user_op
 /* The file that lists the binary logs, as the server will call it; the caller frees. */
 char *binlog_index(const struct config *config, const struct user_options *options);
 
+/* Our own directories in the data directory. MariaDB would take them for schemas. */
+#define OWN_COPY ".systole-copy"	  /* a copy that comes in */
+#define OWN_REPLACED ".systole-set-aside" /* what a copy has replaced, a directory each time */
+#define OWN_DAMAGED ".systole-damaged"	  /* what no server could use any more, a directory each time */
+
 enum launch_as {
 	LAUNCH_PLAIN = 0,
 	LAUNCH_BEHIND_PRIMARY, /* another primary exists: MariaDB may drop what it had not acknowledged */

@@ -154,7 +154,7 @@ const struct param param_table[] = {
      .offset = FIELD(keep_old_data),
      .reloadable = true,
      .shortdesc = "Keep what a copy has replaced",
-     .longdesc = "When a node with data is filled again, its old data stays in the data directory, as .systole-set-aside-TIME, until the "
+     .longdesc = "When a node with data is filled again, its old data stays in the data directory, as .systole-set-aside/TIME, until the "
 		 "node is in sync. true: it stays there for ever. What only this node has is kept as binary logs in any case."},
     {.name = "provision_rate",
      .type = PARAM_NUMBER,

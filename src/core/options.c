@@ -279,6 +279,11 @@ char **server_argv(const struct config *config, const struct dialect *dialect, c
 	if (config->instance.node)
 		argv_add(&argv,
 			 str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));
+	if (dialect->from.flavour == GTID_FLAVOUR_MARIADB) {
+		argv_add(&argv, str_dup("--ignore-db-dirs=" OWN_COPY));
+		argv_add(&argv, str_dup("--ignore-db-dirs=" OWN_REPLACED));
+		argv_add(&argv, str_dup("--ignore-db-dirs=" OWN_DAMAGED));
+	}
 	if (as == LAUNCH_BEHIND_PRIMARY && dialect->from.flavour == GTID_FLAVOUR_MARIADB)
 		argv_add(&argv, str_dup("--init-rpl-role=SLAVE"));
 	return argv.items;

@@ -42,7 +42,7 @@ int entries_move(const char *from, const char *to, struct error *err)
 	return rc;
 }
 
-int datadir_set_aside(struct context *ctx, const char *prefix, struct error *err)
+int datadir_set_aside(struct context *ctx, const char *directory, struct error *err)
 {
 	char stamp[17];
 	int lock = -1;
@@ -51,7 +51,7 @@ int datadir_set_aside(struct context *ctx, const char *prefix, struct error *err
 	if (proc_lock_directory(ctx->config.datadir, &lock, err))
 		return -1;
 	clock_stamp(stamp);
-	_cleanup_free_ char *aside = str_printf("%s/%s%s", ctx->config.datadir, prefix, stamp);
+	_cleanup_free_ char *aside = str_printf("%s/%s/%s", ctx->config.datadir, directory, stamp);
 	/* The note of it first: it says that there may be something to be removed, no more. */
 	int rc = file_write_durably(ctx->aside_file, "", 0600, err) || path_owner(ctx->config.datadir, &uid, &gid, err) ||
 			 dir_make(aside, 0700, uid, gid, err)
@@ -65,21 +65,14 @@ int datadir_set_aside(struct context *ctx, const char *prefix, struct error *err
 	return rc;
 }
 
-/* The detached process of STEP_DROP_ASIDE. Destructive: removes what copies have replaced; nothing but directories of our own naming. */
+/* The detached process of STEP_DROP_ASIDE. Destructive: removes what copies have replaced. */
 static int asides_remove(void *data)
 {
 	struct context *ctx = data;
 	struct error err;
-	DIR *dir = opendir(ctx->config.datadir);
-	for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-		if (!str_starts(entry->d_name, ASIDE_REPLACED))
-			continue;
-		log_warning("removes %s/%s, which a copy has replaced", ctx->config.datadir, entry->d_name);
-		if (tree_remove(ctx->config.datadir, entry->d_name, &err))
-			log_warning("%s", err.sentence);
-	}
-	if (dir)
-		closedir(dir);
+	log_warning("removes %s/%s, which a copy has replaced", ctx->config.datadir, OWN_REPLACED);
+	if (tree_remove(ctx->config.datadir, OWN_REPLACED, &err))
+		log_warning("%s", err.sentence);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "config.h"
+#include "core/options.h"
 #include "io/clock.h"
 #include "io/files.h"
 #include "io/log.h"
@@ -35,7 +36,7 @@ static void paths_make(struct context *ctx)
 	ctx->count_file = str_printf("%s/copied", ctx->run_dir);
 	ctx->failures_file = str_printf("%s/copies-failed", ctx->state_dir);
 	ctx->aside_file = str_printf("%s/aside", ctx->state_dir);
-	ctx->copy_dir = ctx->config.datadir ? str_printf("%s/.systole-copy", ctx->config.datadir) : NULL;
+	ctx->copy_dir = ctx->config.datadir ? str_printf("%s/" OWN_COPY, ctx->config.datadir) : NULL;
 	ctx->filling_marker = ctx->config.datadir ? str_printf("%s/.systole-filling", ctx->config.datadir) : NULL;
 	ctx->init_marker = ctx->config.datadir ? str_printf("%s/.systole-initialising", ctx->config.datadir) : NULL;
 }

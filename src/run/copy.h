@@ -14,11 +14,10 @@ void copy_progress(const struct context *ctx, uint64_t bytes, const char *fmt, .
 /* aside.c: nothing is given away before there is something better. */
 /* The binary logs that hold what is missing elsewhere are copied into the state directory; when it cannot be told, the newest two. */
 int errant_set_aside(struct context *ctx, const char *missing, struct error *err);
-/* Destructive: the data directory's contents go into a hidden directory inside it (the same file system, so nothing is copied), and it is
- * empty then. Nothing is removed; the server must be down, which the lock proves. */
-#define ASIDE_REPLACED ".systole-set-aside-" /* removed once the copy has proved itself, unless it is to be kept */
-#define ASIDE_DAMAGED ".systole-damaged-"    /* never removed by us: nobody has seen what is in it */
-int datadir_set_aside(struct context *ctx, const char *prefix, struct error *err);
+/* Destructive: the data directory's contents go into DIRECTORY/TIME inside it (the same file system, so nothing is copied), and it is
+ * empty then. directory: OWN_REPLACED, which is removed once the copy has proved itself, unless it is to be kept; or OWN_DAMAGED, which is
+ * never removed by us, for nobody has seen what is in it. Nothing is removed; the server must be down, which the lock proves. */
+int datadir_set_aside(struct context *ctx, const char *directory, struct error *err);
 /* Moves the entries of a directory of the same file system, but those that begin with a dot; goes on where an earlier call was ended. */
 int entries_move(const char *from, const char *to, struct error *err);
 /* Down, whatever it takes. */

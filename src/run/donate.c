@@ -61,6 +61,19 @@ int channel_identity(char **ret_identity, char **ret_fingerprint, struct error *
 	return 0;
 }
 
+/* Whoever gave the order still waits for it: an order may outlive its node. */
+static bool order_lives(struct context *ctx, const char *attempt)
+{
+	struct sql_rows rows = {0};
+	struct error why;
+	if (context_connect(ctx, clock_now_ms() + 3000, &why) != SQL_OK ||
+	    context_query(ctx, ctx->sql, STATEMENT_COPY_ORDER, &rows, &why, "attempt", attempt, NULL) != SQL_OK)
+		return false;
+	bool lives = rows.rows && sql_value(&rows, 0, "lives");
+	sql_rows_clear(&rows);
+	return lives;
+}
+
 /* The order that names this node as its donor; false: none is there. The caller clears. */
 static bool order_find(struct context *ctx, char **ret_node, struct fields *ret)
 {
@@ -74,7 +87,8 @@ static bool order_find(struct context *ctx, char **ret_node, struct fields *ret)
 		if (!values.items[i].value || !fields_parse(values.items[i].value, ret))
 			continue;
 		found = str_equal(fields_get(ret, "donor"), ctx->config.instance.node) && fields_get(ret, "attempt") &&
-			fields_get(ret, "key") && fields_get(ret, "address") && fields_get(ret, "port");
+			fields_get(ret, "key") && fields_get(ret, "address") && fields_get(ret, "port") &&
+			order_lives(ctx, fields_get(ret, "attempt"));
 		if (found)
 			*ret_node = str_dup(values.items[i].node);
 		else

@@ -83,7 +83,7 @@ int dump_from(struct context *ctx, bool empty, const struct peer_facts *donor, s
 {
 	/* A server with data is taken down and its data set aside; what comes up then is empty and is filled in the next round. */
 	if (!empty)
-		return server_down(ctx, err) ? -1 : datadir_set_aside(ctx, ASIDE_REPLACED, err);
+		return server_down(ctx, err) ? -1 : datadir_set_aside(ctx, OWN_REPLACED, err);
 	copy_progress(ctx, 0, "copies from %s, as statements", donor->name);
 	if (context_run(ctx, ctx->sql, STATEMENT_STOP_REPLICATION, err, NULL) != SQL_OK ||
 	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK)

@@ -48,11 +48,12 @@ bool files_possible(const struct context *ctx)
 }
 
 /* *ret_taken: false while the donor hands out another copy. */
-static int lock_take(struct context *ctx, const struct peer_facts *donor, struct sql **ret, bool *ret_taken, struct error *err)
+static int lock_take(struct context *ctx, const struct peer_facts *donor, const char *attempt, struct sql **ret, bool *ret_taken,
+		     struct error *err)
 {
 	struct sql_rows rows = {0};
 	if (context_connect_peer(ctx, donor->address, donor->port, clock_now_ms() + 5000, ret, err) != SQL_OK ||
-	    context_query(ctx, *ret, STATEMENT_COPY_LOCK, &rows, err, NULL) != SQL_OK)
+	    context_query(ctx, *ret, STATEMENT_COPY_LOCK, &rows, err, "attempt", attempt, NULL) != SQL_OK)
 		return -1;
 	*ret_taken = rows.rows && str_equal(sql_value(&rows, 0, "taken"), "1");
 	sql_rows_clear(&rows);
@@ -121,7 +122,7 @@ static int answer_wait(struct context *ctx, struct order *order, const char *don
 /* Where the copy is made: beside the data, in the same file system. Empty once the copy is in place; else what an attempt has left. */
 static int copy_dir_remove(const struct context *ctx, struct error *err)
 {
-	return path_exists(ctx->copy_dir) == PRESENCE_NO ? 0 : tree_remove(ctx->config.datadir, strrchr(ctx->copy_dir, '/') + 1, err);
+	return path_exists(ctx->copy_dir) == PRESENCE_NO ? 0 : tree_remove(ctx->config.datadir, OWN_COPY, err);
 }
 
 static int receive(struct context *ctx, const struct order *order, const struct copy_programs *programs, uid_t uid, gid_t gid,
@@ -243,7 +244,7 @@ static int order_carry_out(struct context *ctx, struct order *order, const struc
 {
 	copy_progress(ctx, 0, "asks %s for a copy", donor->name);
 	int rc = order_publish(ctx, order, donor, err) || answer_wait(ctx, order, donor->name, "ready", DONOR_MS, err) ||
-			 server_down(ctx, err) || datadir_set_aside(ctx, ASIDE_REPLACED, err) || copy_make(ctx, order, donor, bytes, err)
+			 server_down(ctx, err) || datadir_set_aside(ctx, OWN_REPLACED, err) || copy_make(ctx, order, donor, bytes, err)
 		     ? -1
 		     : 0;
 	order_withdraw(ctx);
@@ -252,9 +253,10 @@ static int order_carry_out(struct context *ctx, struct order *order, const struc
 
 int files_from(struct context *ctx, const struct peer_facts *donor, uint64_t bytes, struct error *err)
 {
-	_cleanup_(order_clear) struct order order = {.attempt = str_printf("%llx-%d", (unsigned long long)clock_now_ms(), (int)getpid())};
+	_cleanup_(order_clear) struct order order = {.attempt =
+							 str_printf("systole-%llx-%d", (unsigned long long)clock_now_ms(), (int)getpid())};
 	bool taken = false;
-	if (lock_take(ctx, donor, &order.lock, &taken, err) || channel_identity(&order.identity, &order.fingerprint, err))
+	if (lock_take(ctx, donor, order.attempt, &order.lock, &taken, err) || channel_identity(&order.identity, &order.fingerprint, err))
 		return -1;
 	if (taken)
 		return order_carry_out(ctx, &order, donor, bytes, err);

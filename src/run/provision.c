@@ -175,7 +175,7 @@ static int fill(struct context *ctx, const struct facts *facts, const struct pee
 	if (!ctx->dialect->has_clone)
 		return files_wanted(ctx, primary, donor, bytes) ? files_from(ctx, donor, bytes, err) : dump_from(ctx, empty, donor, err);
 	/* What comes up next is empty, and is filled in the next round. */
-	return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, ASIDE_REPLACED, err);
+	return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, OWN_REPLACED, err);
 }
 
 /* An operator's wish is fulfilled once. */
