@@ -124,6 +124,7 @@ struct facts {
 	enum tri datadir_empty;
 	enum tri damaged; /* the server has given up twice in this action, and its log says that its files are corrupt */
 	enum tri filling; /* a copy into its data directory was begun and has not ended; what cannot be told is YES here */
+	enum tri leaving; /* its data is on the way out of the directory: some of it may be gone */
 	/* of such a copy, when it was made of files: */
 	enum tri copy_whole;	/* it stands beside, complete and checked, and is yet to be put in place */
 	enum tri copy_placed;	/* it is in place, and the server is yet to be told where it was taken */

@@ -285,6 +285,15 @@ static void count_write(const char *path, uint64_t count)
 	(void)file_write(path, text, 0600, &ignored);
 }
 
+static int finish(struct channel *channel, gnutls_close_request_t how)
+{
+	int rc;
+	do
+		rc = gnutls_bye(channel->session, how);
+	while (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED);
+	return rc < 0 ? complain("the end was not agreed upon: %s", gnutls_strerror(rc)) : 0;
+}
+
 static int take(struct channel *channel, const char *count_path)
 {
 	static char chunk[CHUNK];
@@ -304,7 +313,7 @@ static int take(struct channel *channel, const char *count_path)
 		}
 	}
 	count_write(count_path, count);
-	return 0;
+	return finish(channel, GNUTLS_SHUT_WR);
 }
 
 static int give_all(struct channel *channel, const char *chunk, size_t size)
@@ -340,11 +349,8 @@ static int give(struct channel *channel, uint64_t rate)
 		if (due_ms > spent_ms)
 			clock_pause_ms(due_ms - spent_ms);
 	}
-	int rc;
-	do
-		rc = gnutls_bye(channel->session, GNUTLS_SHUT_WR);
-	while (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED);
-	return rc < 0 ? complain("the end could not be sent: %s", gnutls_strerror(rc)) : 0;
+	/* Until the receiver has said that it has everything: one that turned us away would have closed without a word. */
+	return finish(channel, GNUTLS_SHUT_RDWR);
 }
 
 static int deadline_read(const char *seconds, uint64_t *ret_deadline_ms)

@@ -66,6 +66,8 @@ static struct verdict decide_start_dead(const struct config *config, const struc
 	struct verdict same = decide_server_id(facts);
 	if (same.step != STEP_NONE)
 		return same;
+	if (facts->leaving == TRI_YES)
+		return verdict_step(STEP_SET_ASIDE, "goes on with what was begun");
 	if (facts->copy_whole == TRI_YES)
 		return verdict_step(STEP_PLACE_COPY, "the copy is complete");
 	switch (facts->datadir_empty) {

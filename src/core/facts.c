@@ -98,6 +98,7 @@ static const struct fact_row own_rows[] = {
     {"datadir_empty", FACT_NAMES, OWN(datadir_empty), tri_names},
     {"damaged", FACT_NAMES, OWN(damaged), tri_names},
     {"filling", FACT_NAMES, OWN(filling), tri_names},
+    {"leaving", FACT_NAMES, OWN(leaving), tri_names},
     {"copy_whole", FACT_NAMES, OWN(copy_whole), tri_names},
     {"copy_placed", FACT_NAMES, OWN(copy_placed), tri_names},
     {"aside", FACT_NAMES, OWN(aside), tri_names},

@@ -505,7 +505,7 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return ctx->detached ? provision(ctx, facts, verdict->target, err) : worker_detach(ctx, err);
 	case STEP_SET_ASIDE:
 		ctx->starts_failed = 0;
-		return datadir_set_aside(ctx, OWN_DAMAGED, err);
+		return datadir_set_aside(ctx, aside_begun(ctx), err);
 	case STEP_PLACE_COPY:
 		return copy_place(ctx, err);
 	case STEP_COPY_POSITION:

@@ -52,17 +52,30 @@ int datadir_set_aside(struct context *ctx, const char *directory, struct error *
 		return -1;
 	clock_stamp(stamp);
 	_cleanup_free_ char *aside = str_printf("%s/%s/%s", ctx->config.datadir, directory, stamp);
-	/* The note of it first: it says that there may be something to be removed, no more. */
-	int rc = file_write_durably(ctx->aside_file, "", 0600, err) || path_owner(ctx->config.datadir, &uid, &gid, err) ||
-			 dir_make(aside, 0700, uid, gid, err)
+	/* The notes first. One says that there may be something to be removed, the other that what is here may no longer be all of it. */
+	_cleanup_free_ char *leaving = str_printf(FILLING_LEAVING "%s\n", directory);
+	int rc = file_write_durably(ctx->aside_file, "", 0600, err) || file_write_durably(ctx->filling_marker, leaving, 0600, err) ||
+			 path_owner(ctx->config.datadir, &uid, &gid, err) || dir_make(aside, 0700, uid, gid, err)
 		     ? -1
 		     : 0;
 	if (rc == 0) {
 		log_warning("sets the data of %s aside, in %s", ctx->config.datadir, aside);
 		rc = entries_move(ctx->config.datadir, aside, err);
 	}
+	if (rc == 0)
+		rc = dir_sync_all(ctx->config.datadir, err);
+	if (rc == 0)
+		rc = file_remove(ctx->filling_marker, err);
 	close(lock);
 	return rc;
+}
+
+const char *aside_begun(const struct context *ctx)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	bool replaced = file_read(ctx->filling_marker, 64, &text, &ignored) == 0 && str_equal(text, FILLING_LEAVING OWN_REPLACED "\n");
+	return replaced ? OWN_REPLACED : OWN_DAMAGED;
 }
 
 /* The detached process of STEP_DROP_ASIDE. Destructive: removes what copies have replaced. */

@@ -18,15 +18,18 @@ int errant_set_aside(struct context *ctx, const char *missing, struct error *err
  * empty then. directory: OWN_REPLACED, which is removed once the copy has proved itself, unless it is to be kept; or OWN_DAMAGED, which is
  * never removed by us, for nobody has seen what is in it. Nothing is removed; the server must be down, which the lock proves. */
 int datadir_set_aside(struct context *ctx, const char *directory, struct error *err);
+/* Where an interrupted call was moving it; OWN_DAMAGED when there was none. */
+const char *aside_begun(const struct context *ctx);
 /* Moves the entries of a directory of the same file system, but those that begin with a dot; goes on where an earlier call was ended. */
 int entries_move(const char *from, const char *to, struct error *err);
 /* Down, whatever it takes. */
 int server_down(struct context *ctx, struct error *err);
 
 /* What .systole-filling says of the data directory that it stands in. */
-#define FILLING_HALF "half\n"	  /* statements are being loaded into it */
-#define FILLING_WHOLE "whole\n"	  /* a complete copy stands beside, and is to be put in place */
-#define FILLING_PLACED "placed\n" /* it is in place, and the server does not know yet where it was taken */
+#define FILLING_LEAVING "leaving " /* and where to: OWN_REPLACED or OWN_DAMAGED; the data is being moved there */
+#define FILLING_HALF "half\n"	   /* statements are being loaded into it */
+#define FILLING_WHOLE "whole\n"	   /* a complete copy stands beside, and is to be put in place */
+#define FILLING_PLACED "placed\n"  /* it is in place, and the server does not know yet where it was taken */
 
 /* dump.c: as statements; works wherever the client programs are. */
 int dump_from(struct context *ctx, bool empty, const struct peer_facts *donor, struct error *err);

@@ -394,6 +394,7 @@ static void observe_copy(struct context *ctx, struct facts *facts)
 	struct error ignored;
 	bool unreadable = ctx->filling_marker && file_read(ctx->filling_marker, 64, &text, &ignored) != 0;
 	facts->filling = tri_of(unreadable || text);
+	facts->leaving = unreadable ? TRI_UNKNOWN : tri_of(text && str_starts(text, FILLING_LEAVING));
 	facts->copy_whole = unreadable ? TRI_UNKNOWN : tri_of(str_equal(text, FILLING_WHOLE));
 	facts->copy_placed = unreadable ? TRI_UNKNOWN : tri_of(str_equal(text, FILLING_PLACED));
 	facts->aside = tri_presence(path_exists(ctx->aside_file));

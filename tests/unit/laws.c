@@ -370,7 +370,10 @@ static const char *copy_law(enum decision decision, const struct verdict *v)
 	if (v->step == STEP_SET_ASIDE) {
 		const struct peer_facts *primary = facts_primary(&facts);
 
-		LAW(decision == START && facts.server.state == SERVER_DEAD && facts.damaged == TRI_YES && facts.detached == TRI_YES);
+		LAW(decision == START && facts.server.state == SERVER_DEAD);
+		if (facts.leaving == TRI_YES)
+			return NULL;
+		LAW(facts.damaged == TRI_YES && facts.detached == TRI_YES);
 		LAW(config.provision == PROVISION_AUTO && facts.datadir_empty == TRI_NO && facts.copy_whole != TRI_YES);
 		LAW(primary && primary->record.epoch == primary->epoch);
 		LAW(primary->record.mode == RECORD_ALONE || (primary->record.mode == RECORD_MAJORITY && whole() >= sets_needed()));

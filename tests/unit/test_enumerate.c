@@ -106,6 +106,7 @@ static void copies_turn(void)
 	    TRI(filling),
 	    TRI(copy_whole),
 	    TRI(damaged),
+	    TRI(leaving),
 	    TRI(datadir_empty),
 	    TRI(copy_placed),
 	    TRI(worker),
