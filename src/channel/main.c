@@ -38,6 +38,7 @@ enum {
 	PRINT_BYTES = 32, /* SHA-256 */
 	PRINT_TEXT = 2 * PRINT_BYTES + 1,
 };
+#define THANKS "k"
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 struct channel {
@@ -285,13 +286,27 @@ static void count_write(const char *path, uint64_t count)
 	(void)file_write(path, text, 0600, &ignored);
 }
 
-static int finish(struct channel *channel, gnutls_close_request_t how)
+static int say_end(struct channel *channel)
 {
 	int rc;
 	do
-		rc = gnutls_bye(channel->session, how);
+		rc = gnutls_bye(channel->session, GNUTLS_SHUT_WR);
 	while (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_INTERRUPTED);
-	return rc < 0 ? complain("the end was not agreed upon: %s", gnutls_strerror(rc)) : 0;
+	return rc < 0 ? complain("the end could not be sent: %s", gnutls_strerror(rc)) : 0;
+}
+
+static int give_all(struct channel *channel, const char *chunk, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = gnutls_record_send(channel->session, chunk, size);
+		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+			continue;
+		if (n < 0)
+			return complain("the other side is gone: %s", gnutls_strerror((int)n));
+		chunk += n;
+		size -= (size_t)n;
+	}
+	return 0;
 }
 
 static int take(struct channel *channel, const char *count_path)
@@ -313,21 +328,18 @@ static int take(struct channel *channel, const char *count_path)
 		}
 	}
 	count_write(count_path, count);
-	return finish(channel, GNUTLS_SHUT_WR);
+	return give_all(channel, THANKS, 1) ? -1 : say_end(channel);
 }
 
-static int give_all(struct channel *channel, const char *chunk, size_t size)
+/* One that has turned us away closes without a word, and may do so after all was sent. */
+static int hear_thanks(struct channel *channel)
 {
-	while (size > 0) {
-		ssize_t n = gnutls_record_send(channel->session, chunk, size);
-		if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
-			continue;
-		if (n < 0)
-			return complain("the receiver is gone: %s", gnutls_strerror((int)n));
-		chunk += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	char said = 0;
+	ssize_t n;
+	do
+		n = gnutls_record_recv(channel->session, &said, 1);
+	while (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED);
+	return n == 1 && said == *THANKS ? 0 : complain("the receiver did not say that it has everything");
 }
 
 static int give(struct channel *channel, uint64_t rate)
@@ -349,8 +361,7 @@ static int give(struct channel *channel, uint64_t rate)
 		if (due_ms > spent_ms)
 			clock_pause_ms(due_ms - spent_ms);
 	}
-	/* Until the receiver has said that it has everything: one that turned us away would have closed without a word. */
-	return finish(channel, GNUTLS_SHUT_RDWR);
+	return say_end(channel) ? -1 : hear_thanks(channel);
 }
 
 static int deadline_read(const char *seconds, uint64_t *ret_deadline_ms)
