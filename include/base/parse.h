@@ -15,8 +15,11 @@ bool parse_digits(const char **text, uint64_t *ret_value);
 /* Pacemaker's booleans: true/false, yes/no, on/off, y/n, 1/0, any case. */
 bool parse_bool(const char *text, bool *ret_value);
 
-/* A time as Pacemaker writes it, in milliseconds: "30", "30s" and "30sec" are seconds, "500ms", "2min" or "2m", "1h" or "1hr"; any case. */
+/* A time as Pacemaker writes it, in milliseconds: "30", "30s" and "30sec" are seconds, "500ms", "2min" or "2m", "1h" or "1hr", and "7d"; any case. */
 bool parse_duration_ms(const char *text, uint64_t *ret_ms);
+
+/* Bytes: "1048576", "1024K", "1M"; K, M, G and T are powers of 1024, any case. */
+bool parse_size(const char *text, uint64_t *ret_bytes);
 
 /* A list of "key=value" fields on one line, separated by single blanks; values have no blanks. Used for private node attributes and
  * for the local file, so it is hostile input: unknown keys are kept; a doubled key, a field without '=', a control character or a second

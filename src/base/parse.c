@@ -1,5 +1,6 @@
 #include "base/parse.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -65,7 +66,8 @@ bool parse_duration_ms(const char *text, uint64_t *ret_ms)
 		const char *name;
 		uint64_t ms;
 	} units[] = {
-	    {"", 1000}, {"s", 1000}, {"sec", 1000}, {"ms", 1}, {"msec", 1}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"hr", 3600000},
+	    {"", 1000},	  {"s", 1000},	  {"sec", 1000},  {"ms", 1},	   {"msec", 1},
+	    {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"hr", 3600000}, {"d", 86400000},
 	};
 	uint64_t value;
 
@@ -80,6 +82,20 @@ bool parse_duration_ms(const char *text, uint64_t *ret_ms)
 		return true;
 	}
 	return false;
+}
+
+bool parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	uint64_t value;
+
+	if (!text || !parse_digits(&text, &value))
+		return false;
+	const char *unit = *text ? strchr(units, toupper((unsigned char)*text)) : NULL;
+	if (*text && (!unit || text[1] || __builtin_mul_overflow(value, UINT64_C(1) << (10 * (unit - units + 1)), &value)))
+		return false;
+	*ret_bytes = value;
+	return true;
 }
 
 static bool fields_add(struct fields *fields, const char *text, size_t length)

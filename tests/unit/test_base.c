@@ -224,12 +224,13 @@ TEST(a_duration_without_unit_is_in_seconds)
 		const char *text;
 		uint64_t ms;
 	} rows[] = {
-	    {"0", 0},	      {"30", 30000},   {"30s", 30000},	 {"30S", 30000},
-	    {"30sec", 30000}, {"500ms", 500},  {"7msec", 7},	 {"2m", 120000},
-	    {"2min", 120000}, {"1h", 3600000}, {"1hr", 3600000}, {"18446744073709551s", 18446744073709551000u},
+	    {"0", 0},	       {"30", 30000},	{"30s", 30000},	  {"30S", 30000},
+	    {"30sec", 30000},  {"500ms", 500},	{"7msec", 7},	  {"2m", 120000},
+	    {"2min", 120000},  {"1h", 3600000}, {"1hr", 3600000}, {"18446744073709551s", 18446744073709551000u},
+	    {"7d", 604800000},
 	};
 	static const char *const garbage[] = {
-	    "", "s", " 3", "3 s", "3.5", "-1", "3d", "3mins", "3ss", "18446744073709552s", "18446744073709551616ms"};
+	    "", "s", " 3", "3 s", "3.5", "-1", "3w", "3mins", "3ss", "18446744073709552s", "18446744073709551616ms"};
 	uint64_t ms = 1;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -241,6 +242,28 @@ TEST(a_duration_without_unit_is_in_seconds)
 		assert_false(parse_duration_ms(garbage[i], &ms));
 	assert_false(parse_duration_ms(NULL, &ms));
 	assert_int_equal(ms, 1);
+}
+
+TEST(a_size_is_in_bytes_or_in_a_power_of_1024)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} rows[] = {
+	    {"0", 0}, {"1048576", 1048576}, {"4K", 4096}, {"4m", 4194304}, {"20G", 21474836480u}, {"2T", 2199023255552u}, {"0G", 0},
+	};
+	static const char *const garbage[] = {"", "G", "-1", "1.5G", "1 G", "20GB", "20X", "20G ", "18446744073709551616", "16777216T"};
+	uint64_t bytes = 7;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		assert_true(parse_size(rows[i].text, &bytes));
+		assert_true(bytes == rows[i].bytes);
+	}
+	bytes = 7;
+	for (size_t i = 0; i < ARRAY_LENGTH(garbage); i++)
+		assert_false(parse_size(garbage[i], &bytes));
+	assert_false(parse_size(NULL, &bytes));
+	assert_int_equal(bytes, 7);
 }
 
 TEST(a_line_of_fields_gives_each_value_by_its_key)
@@ -335,6 +358,7 @@ int main(void)
 	    cmocka_unit_test(digits_are_read_up_to_the_first_other_byte),
 	    cmocka_unit_test(a_boolean_is_one_of_pacemakers_words),
 	    cmocka_unit_test(a_duration_without_unit_is_in_seconds),
+	    cmocka_unit_test(a_size_is_in_bytes_or_in_a_power_of_1024),
 	    cmocka_unit_test(a_line_of_fields_gives_each_value_by_its_key),
 	    cmocka_unit_test(the_empty_line_is_a_list_of_no_fields),
 	    cmocka_unit_test(one_bad_field_makes_the_whole_line_invalid),
