@@ -67,7 +67,9 @@ struct config {
 	uint64_t shutdown_timeout_ms;
 	enum provision provision;
 	bool keep_old_data;
-	uint64_t provision_rate; /* MiB per second; 0: no limit */
+	uint64_t provision_rate;   /* MiB per second; 0: no limit */
+	uint64_t binlog_keep_ms;   /* for members that are missing; 0: not at all */
+	uint64_t binlog_keep_size; /* bytes; 0: no limit */
 	bool tls;
 	struct instance instance;
 };
@@ -81,6 +83,7 @@ enum param_type {
 	PARAM_CHOICE,	/* an enum, one of the row's words */
 	PARAM_SYSVARS,	/* struct sysvars */
 	PARAM_NUMBER,	/* uint64_t, up to a million */
+	PARAM_SIZE,	/* uint64_t, bytes */
 };
 
 struct param {
@@ -125,6 +128,9 @@ void credentials_clear(struct credentials *credentials);
  * only_one: the server never waits for more than one (MariaDB). */
 uint64_t config_acknowledgers(const struct config *config, uint64_t voters, bool only_one);
 uint64_t config_reports_needed(const struct config *config, uint64_t voters, bool only_one);
+
+/* Binary logs are kept for members that are missing. */
+bool config_keeps_binlogs(const struct config *config);
 
 const char *durability_name(enum durability durability);
 

@@ -21,12 +21,14 @@ enum step {
 	STEP_KILL_SERVER,   /* SIGKILL; destructive */
 	STEP_DEFER,	    /* a detached worker brings the server back, so that an election need not wait for it */
 	STEP_KILL_WORKER,
-	STEP_PROVISION,	    /* a detached worker fills the data directory from verdict.target; destructive */
-	STEP_SET_ASIDE,	    /* data that no server can use any more goes out of the way, and is kept; destructive */
-	STEP_PLACE_COPY,    /* a complete copy of files becomes the data */
-	STEP_COPY_POSITION, /* the server is told where its copy was taken */
-	STEP_DROP_ASIDE,    /* the data that a copy has replaced is removed; destructive */
-	STEP_DONATE,	    /* a detached process hands out a copy to the node that asks for one */
+	STEP_PROVISION,	     /* a detached worker fills the data directory from verdict.target; destructive */
+	STEP_SET_ASIDE,	     /* data that no server can use any more goes out of the way, and is kept; destructive */
+	STEP_PLACE_COPY,     /* a complete copy of files becomes the data */
+	STEP_COPY_POSITION,  /* the server is told where its copy was taken */
+	STEP_DROP_ASIDE,     /* the data that a copy has replaced is removed; destructive */
+	STEP_DONATE,	     /* a detached process hands out a copy to the node that asks for one */
+	STEP_HOLD_BINLOGS,   /* the server purges no binary log by itself */
+	STEP_EXPIRE_BINLOGS, /* it does, as its options say */
 	/* replication */
 	STEP_SEMISYNC_REPLICA,
 	STEP_STOP_RECEIVER,
@@ -64,9 +66,10 @@ enum look {
 	LOOK_QUORUM = 1 << 4,
 	LOOK_SESSIONS = 1 << 5,
 	LOOK_USER_DATA = 1 << 6,
-	LOOK_MARK = 1 << 7,  /* the highest mark in the data */
-	LOOK_CLEAN = 1 << 8, /* which of the nodes that are gone were fenced or have left properly */
-	LOOK_TAIL = 1 << 9,  /* of a server that does not run: the end of its binary log, compared with the primary's position */
+	LOOK_MARK = 1 << 7,	/* the highest mark in the data */
+	LOOK_CLEAN = 1 << 8,	/* which of the nodes that are gone were fenced or have left properly */
+	LOOK_TAIL = 1 << 9,	/* of a server that does not run: the end of its binary log, compared with the primary's position */
+	LOOK_BINLOGS = 1 << 10, /* the binary logs and their expiry, once an action, when the peers are looked at */
 };
 
 struct verdict {
@@ -151,6 +154,8 @@ struct verdict verdict_target(enum step step, const char *target, const char *fm
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
 /* A replica that follows the primary: whether somebody has written to it all the same. STEP_NONE: no, or that cannot be told now. */
 struct verdict decide_errant(const struct config *config, const struct facts *facts);
+/* Whether the server may purge its binary logs now. STEP_NONE: as it is, or that cannot be told now. */
+struct verdict decide_binlogs(const struct config *config, const struct facts *facts);
 /* The applier has stopped with an error. */
 struct verdict decide_broken(const struct config *config, const struct facts *facts);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/gtid.h"
 
@@ -60,10 +61,12 @@ enum statement {
 	STATEMENT_CLONE,	    /* {user} {host} {port} {password} {tls} */
 	STATEMENT_CLONE_PROGRESS,   /* one row: percent */
 	STATEMENT_PASSWORD_HASH,    /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
-	STATEMENT_TURN_AWAY,  /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
-	STATEMENT_BINLOGS,    /* rows: Log_name */
-	STATEMENT_DATA_EPOCH, /* one row: epoch, NULL without marks; refused when the table is not there yet */
-	STATEMENT_MARK,	      /* {epoch} {node} {reason} */
+	STATEMENT_TURN_AWAY,	 /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
+	STATEMENT_BINLOGS,	 /* rows: Log_name */
+	STATEMENT_BINLOG_EXPIRY, /* one row: expiry, 0 when it purges nothing by itself; list, directory: of the binary logs */
+	STATEMENT_SET_BINLOG_EXPIRY, /* {value} */
+	STATEMENT_DATA_EPOCH,	     /* one row: epoch, NULL without marks; refused when the table is not there yet */
+	STATEMENT_MARK,		     /* {epoch} {node} {reason} */
 	STATEMENT_MARK_SCHEMA,
 	STATEMENT_MARK_TABLE,
 	STATEMENT_COUNT
@@ -78,7 +81,12 @@ struct dialect {
 	const char *receiver_running, *applier_running, *receiver_errno, *receiver_error, *applier_errno, *applier_error;
 	const char *source_host, *source_port, *received, *lag, *auto_position;
 	const char *relay_file, *relay_position; /* where the applier is; NULL where nobody needs it */
+	/* The option, and variable, that with 0 keeps the server from purging its binary logs by itself; what it counts in, 0 for a switch;
+	 * how old they become where the options say nothing, 0 for ever. */
+	const char *expiry;
+	uint64_t expiry_unit_s, expiry_default_s;
 	bool has_clone;
+	bool says_source;      /* the semi-sync plugins and their options have the new names */
 	bool receiver_lingers; /* stopped, it connects to its source once more before it ends: seconds when the source is dead */
 	bool waits_for_one;    /* semi-sync counts no replicas: k is 1 at most */
 };

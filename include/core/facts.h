@@ -78,10 +78,14 @@ struct server_facts {
 	uint64_t acknowledged; /* commits that were acknowledged by replicas since the server started */
 	uint64_t data_epoch;   /* the highest mark in what it has executed; 0: none, or not known */
 	enum tri data_epoch_known;
-	enum tri user_data;   /* a schema that is not the server's own */
-	enum tri accounts;    /* the configured accounts exist */
-	enum tri copy_wanted; /* another node asks for a copy of this server's files */
-	uint64_t sessions;    /* of clients */
+	enum tri user_data;	/* a schema that is not the server's own */
+	enum tri accounts;	/* the configured accounts exist */
+	enum tri copy_wanted;	/* another node asks for a copy of this server's files */
+	enum tri expires;	/* it purges its binary logs by itself; NO: while the agent holds that back */
+	enum tri binlogs_known; /* the two that follow were seen */
+	uint64_t binlog_bytes;	/* of all binary logs together */
+	uint64_t binlog_age_ms; /* since the oldest one was last written */
+	uint64_t sessions;	/* of clients */
 	enum tri sessions_known;
 };
 
@@ -150,6 +154,7 @@ struct facts {
 	enum tri disconnected_before; /* the monitor before this one already saw it without its source */
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
+	enum tri expiry_wanted;	      /* by its options the server purges its binary logs */
 	/* the cluster */
 	enum tri stalled;	/* commits wait, and none was acknowledged since the monitor before */
 	enum tri stuck;		/* for so long that whoever seems to be connected does not acknowledge */

@@ -40,6 +40,10 @@ unsigned long server_id_choose(const struct config *config, const struct user_op
 /* The file that lists the binary logs, as the server will call it; the caller frees. */
 char *binlog_index(const struct config *config, const struct user_options *options);
 
+/* The value of the dialect's expiry while no member is missing: the user's, or the server's default. NULL: the server never purges by
+ * itself then, or what the options say is not understood. The caller frees. */
+char *binlog_expiry(const struct dialect *dialect, const struct user_options *options);
+
 /* Our own directories in the data directory. MariaDB would take them for schemas. */
 #define OWN_COPY ".systole-copy"	  /* a copy that comes in */
 #define OWN_REPLACED ".systole-set-aside" /* what a copy has replaced, a directory each time */

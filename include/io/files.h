@@ -25,6 +25,7 @@ int file_read(const char *path, size_t max, char **ret_text, struct error *err);
 int file_read_secret(const char *path, size_t max, char **ret_text, struct error *err);
 /* Since it was last written, by the wall clock; 0 for a clock that was set back. False: it cannot be told. */
 bool file_age_ms(const char *path, uint64_t *ret_age_ms);
+bool file_size(const char *path, uint64_t *ret_bytes); /* as above */
 /* The whole of a regular file that nobody cuts short meanwhile; unmapped by the caller. bytes NULL: it is empty. */
 struct file_map {
 	const uint8_t *bytes;

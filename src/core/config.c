@@ -163,6 +163,24 @@ const struct param param_table[] = {
      .reloadable = true,
      .shortdesc = "Largest speed of a copy, MiB per second",
      .longdesc = "A node is filled with at most so many MiB per second, so that its donor is not slowed down. 0: as fast as it goes."},
+    {.name = "binlog_keep",
+     .type = PARAM_DURATION,
+     .fallback = "7d",
+     .offset = FIELD(binlog_keep_ms),
+     .reloadable = true,
+     .shortdesc = "How long binary logs are kept for a missing node",
+     .longdesc =
+	 "While a node of the clone is missing, no server purges binary logs by itself, so that the node can return without a copy, "
+	 "until the oldest of them was last written this long ago; then the expiry of the option file counts again, as it always "
+	 "does while all are there. PURGE BINARY LOGS and MariaDB's max_binlog_total_size are not held back. 0: nothing is kept."},
+    {.name = "binlog_keep_size",
+     .type = PARAM_SIZE,
+     .fallback = "20G",
+     .offset = FIELD(binlog_keep_size),
+     .reloadable = true,
+     .shortdesc = "How much is kept for a missing node",
+     .longdesc = "While all binary logs of a server together are larger than this, the expiry of the option file counts although a node is "
+		 "missing. In bytes, or with K, M, G or T. 0: no limit."},
     {.name = "tls",
      .type = PARAM_BOOL,
      .fallback = "false",
@@ -283,7 +301,8 @@ static int param_store(const struct param *param, const char *value, struct conf
 	case PARAM_PORT:
 		return parse_u64(value, 1, 65535, field) ? 0 : param_error(param, value, "a port from 1 to 65535 is wanted", err);
 	case PARAM_DURATION:
-		return parse_duration_ms(value, field) ? 0 : param_error(param, value, "a time such as 30s, 500ms or 2min is wanted", err);
+		return parse_duration_ms(value, field) ? 0
+						       : param_error(param, value, "a time such as 30s, 500ms, 2min or 7d is wanted", err);
 	case PARAM_BOOL:
 		return parse_bool(value, field) ? 0 : param_error(param, value, "true or false is wanted", err);
 	case PARAM_CHOICE:
@@ -298,6 +317,8 @@ static int param_store(const struct param *param, const char *value, struct conf
 		return sysvars_parse(param, value, field, err);
 	case PARAM_NUMBER:
 		return parse_u64(value, 0, 1000000, field) ? 0 : param_error(param, value, "a whole number up to 1000000 is wanted", err);
+	case PARAM_SIZE:
+		return parse_size(value, field) ? 0 : param_error(param, value, "bytes, or a size such as 500M or 20G, are wanted", err);
 	}
 	return -1;
 }
@@ -419,6 +440,11 @@ void config_clear(struct config *config)
 			sysvars_clear(field);
 	}
 	instance_clear(&config->instance);
+}
+
+bool config_keeps_binlogs(const struct config *config)
+{
+	return config->binlog_keep_ms && config->instance.clustered && config->instance.clone_max > 1;
 }
 
 uint64_t config_acknowledgers(const struct config *config, uint64_t voters, bool only_one)

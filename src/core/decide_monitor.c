@@ -259,7 +259,12 @@ static struct verdict decide_monitor_up(const struct config *config, const struc
 {
 	if (facts->server.copy_wanted == TRI_YES && facts->donating == TRI_NO && config->instance.interval_ms)
 		return verdict_step(STEP_DONATE, "another node asks for a copy");
-	return is_primary(facts) ? decide_monitor_primary(config, facts) : decide_monitor_replica(config, facts);
+	struct verdict v = is_primary(facts) ? decide_monitor_primary(config, facts) : decide_monitor_replica(config, facts);
+	if (v.step != STEP_DONE || v.code == OCF_FAILED_PROMOTED || v.code == OCF_ERR_GENERIC || facts->worker != TRI_NO)
+		return v;
+	/* With nothing more urgent to do. */
+	struct verdict binlogs = decide_binlogs(config, facts);
+	return binlogs.step == STEP_NONE ? v : binlogs;
 }
 
 struct verdict decide_monitor(const struct config *config, const struct facts *facts)

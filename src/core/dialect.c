@@ -27,6 +27,32 @@
 				 "BIGINT UNSIGNED NOT NULL, node VARCHAR(255) NOT NULL, reason VARCHAR(255) NOT NULL, at "     \
 				 "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (id), KEY (epoch)) ENGINE=InnoDB"
 
+/* What keeps a server from purging its binary logs; the list of their files. */
+#define EXPIRY_STATEMENTS(variable)                                                                                  \
+	[STATEMENT_BINLOG_EXPIRY] =                                                                                  \
+	    "SELECT @@GLOBAL." variable " AS expiry, @@GLOBAL.log_bin_index AS list, @@GLOBAL.datadir AS directory", \
+	[STATEMENT_SET_BINLOG_EXPIRY] = "SET GLOBAL " variable " = {value:raw}"
+
+/* The columns of STATEMENT_REPLICA_STATUS, and what else rows have in common. */
+#define MYSQL_57_COLUMNS                                                                                                              \
+	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",            \
+	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                      \
+	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Master", \
+	.auto_position = "Auto_Position"
+
+#define MYSQL_80_COLUMNS                                                                                                              \
+	.receiver_running = "Replica_IO_Running", .applier_running = "Replica_SQL_Running", .receiver_errno = "Last_IO_Errno",        \
+	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                      \
+	.source_host = "Source_Host", .source_port = "Source_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Source", \
+	.auto_position = "Auto_Position", .has_clone = true, .says_source = true
+
+#define MARIADB_COLUMNS                                                                                                             \
+	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",          \
+	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                    \
+	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",      \
+	.auto_position = "Using_Gtid", .relay_file = "Relay_Log_File", .relay_position = "Relay_Log_Pos", .receiver_lingers = true, \
+	.waits_for_one = true
+
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */
 static const struct dialect mysql_57 = {
@@ -80,25 +106,33 @@ static const struct dialect mysql_57 = {
 	    /* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
 	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
 	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    MARK_STATEMENTS,
 	},
-    .receiver_running = "Slave_IO_Running",
-    .applier_running = "Slave_SQL_Running",
-    .receiver_errno = "Last_IO_Errno",
-    .receiver_error = "Last_IO_Error",
-    .applier_errno = "Last_SQL_Errno",
-    .applier_error = "Last_SQL_Error",
-    .source_host = "Master_Host",
-    .source_port = "Master_Port",
-    .received = "Retrieved_Gtid_Set",
-    .lag = "Seconds_Behind_Master",
-    .auto_position = "Auto_Position",
+    MYSQL_57_COLUMNS,
+    .expiry = "expire_logs_days",
+    .expiry_unit_s = 86400,
+};
+
+/* Binary logs expire by the second, and after 30 days where nothing is said. */
+static const struct dialect mysql_8011 = {
+    .name = "mysql-8.0.11",
+    .from = {GTID_FLAVOUR_MYSQL, 8, 0, 11},
+    .base = &mysql_57,
+    .statements =
+	{
+	    EXPIRY_STATEMENTS("binlog_expire_logs_seconds"),
+	},
+    MYSQL_57_COLUMNS,
+    .expiry = "binlog_expire_logs_seconds",
+    .expiry_unit_s = 1,
+    .expiry_default_s = 2592000,
 };
 
 static const struct dialect mysql_80 = {
     .name = "mysql-8.0",
     .from = {GTID_FLAVOUR_MYSQL, 8, 0, 26},
-    .base = &mysql_57,
+    .base = &mysql_8011,
     .statements =
 	{
 	    [STATEMENT_SEMISYNC] = "SELECT @@GLOBAL.rpl_semi_sync_source_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_replica_enabled "
@@ -144,41 +178,38 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_CLONE_PROGRESS] =
 		"SELECT FLOOR(100 * SUM(data) / GREATEST(SUM(estimate), 1)) AS percent FROM performance_schema.clone_progress",
 	},
-    .receiver_running = "Replica_IO_Running",
-    .applier_running = "Replica_SQL_Running",
-    .receiver_errno = "Last_IO_Errno",
-    .receiver_error = "Last_IO_Error",
-    .applier_errno = "Last_SQL_Errno",
-    .applier_error = "Last_SQL_Error",
-    .source_host = "Source_Host",
-    .source_port = "Source_Port",
-    .received = "Retrieved_Gtid_Set",
-    .lag = "Seconds_Behind_Source",
-    .auto_position = "Auto_Position",
-    .has_clone = true,
+    MYSQL_80_COLUMNS,
+    .expiry = "binlog_expire_logs_seconds",
+    .expiry_unit_s = 1,
+    .expiry_default_s = 2592000,
+};
+
+/* A switch of its own for the expiry. */
+static const struct dialect mysql_8029 = {
+    .name = "mysql-8.0.29",
+    .from = {GTID_FLAVOUR_MYSQL, 8, 0, 29},
+    .base = &mysql_80,
+    .statements =
+	{
+	    EXPIRY_STATEMENTS("binlog_expire_logs_auto_purge"),
+	},
+    MYSQL_80_COLUMNS,
+    .expiry = "binlog_expire_logs_auto_purge",
+    .expiry_default_s = 2592000,
 };
 
 /* 8.4 removed RESET MASTER (8.2 had brought the new words). */
 static const struct dialect mysql_84 = {
     .name = "mysql-8.4",
     .from = {GTID_FLAVOUR_MYSQL, 8, 2, 0},
-    .base = &mysql_80,
+    .base = &mysql_8029,
     .statements =
 	{
 	    [STATEMENT_RESET_BINLOG] = "RESET BINARY LOGS AND GTIDS",
 	},
-    .receiver_running = "Replica_IO_Running",
-    .applier_running = "Replica_SQL_Running",
-    .receiver_errno = "Last_IO_Errno",
-    .receiver_error = "Last_IO_Error",
-    .applier_errno = "Last_SQL_Errno",
-    .applier_error = "Last_SQL_Error",
-    .source_host = "Source_Host",
-    .source_port = "Source_Port",
-    .received = "Retrieved_Gtid_Set",
-    .lag = "Seconds_Behind_Source",
-    .auto_position = "Auto_Position",
-    .has_clone = true,
+    MYSQL_80_COLUMNS,
+    .expiry = "binlog_expire_logs_auto_purge",
+    .expiry_default_s = 2592000,
 };
 
 /* MariaDB 10.5 to 11.x. Semi-sync is built in; its wait point is AFTER_COMMIT unless set. */
@@ -237,27 +268,30 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
 	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
+	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    MARK_STATEMENTS,
 	},
-    .receiver_running = "Slave_IO_Running",
-    .applier_running = "Slave_SQL_Running",
-    .receiver_errno = "Last_IO_Errno",
-    .receiver_error = "Last_IO_Error",
-    .applier_errno = "Last_SQL_Errno",
-    .applier_error = "Last_SQL_Error",
-    .source_host = "Master_Host",
-    .source_port = "Master_Port",
-    .received = "Gtid_IO_Pos",
-    .lag = "Seconds_Behind_Master",
-    .auto_position = "Using_Gtid",
-    .relay_file = "Relay_Log_File",
-    .relay_position = "Relay_Log_Pos",
-    .receiver_lingers = true,
-    .waits_for_one = true,
+    MARIADB_COLUMNS,
+    .expiry = "expire_logs_days",
+    .expiry_unit_s = 86400,
+};
+
+/* Binary logs expire by the second; days, also parts of one, are another name for it. */
+static const struct dialect mariadb_106 = {
+    .name = "mariadb-10.6",
+    .from = {GTID_FLAVOUR_MARIADB, 10, 6, 0},
+    .base = &mariadb_105,
+    .statements =
+	{
+	    EXPIRY_STATEMENTS("binlog_expire_logs_seconds"),
+	},
+    MARIADB_COLUMNS,
+    .expiry = "binlog_expire_logs_seconds",
+    .expiry_unit_s = 1,
 };
 
 /* Newest first: the first row that a version reaches is its own. */
-static const struct dialect *const dialects[] = {&mysql_84, &mysql_80, &mysql_57, &mariadb_105};
+static const struct dialect *const dialects[] = {&mysql_84, &mysql_8029, &mysql_80, &mysql_8011, &mysql_57, &mariadb_106, &mariadb_105};
 
 static bool version_reaches(const struct server_version *v, const struct server_version *from)
 {

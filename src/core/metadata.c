@@ -51,6 +51,7 @@ static const char *type_name(enum param_type type)
 	case PARAM_DURATION:
 	case PARAM_CHOICE:
 	case PARAM_SYSVARS:
+	case PARAM_SIZE:
 		break;
 	}
 	return "string";

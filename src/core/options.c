@@ -45,6 +45,9 @@ static const struct option_row rows[] = {
     {"rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count", NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS,
      NULL},
     {"offline_mode", NULL, NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL},
+    /* How long they are kept is the user's; when that counts, the agent decides. */
+    {"binlog_expire_logs_auto_purge", NULL, NULL, GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL},
+    {"binlog_expire_logs_seconds", "expire_logs_days", NULL, GTID_FLAVOUR_MARIADB, OPTION_OURS, NULL},
     {"server_id", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
     {"relay_log", NULL, "relay-bin", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
     {"replica_net_timeout", "slave_net_timeout", "10", GTID_FLAVOUR_UNKNOWN, OPTION_GIVEN, NULL},
@@ -75,7 +78,7 @@ const char *option_persisted(const char *auto_cnf)
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		const char *const names[] = {rows[i].name, rows[i].alias};
 		for (size_t n = 0; n < 2; n++) {
-			if (!names[n] || rows[i].kind == OPTION_GIVEN)
+			if (!names[n] || rows[i].kind == OPTION_GIVEN || rows[i].flavour == GTID_FLAVOUR_MARIADB)
 				continue;
 			_cleanup_free_ char *quoted = str_printf("\"%s\"", names[n]);
 			if (strstr(auto_cnf, quoted))
@@ -198,6 +201,53 @@ char *binlog_index(const struct config *config, const struct user_options *optio
 			     : str_printf("%s/%.*s.index", config->datadir, (int)length, index);
 }
 
+/* MariaDB counts parts of a day. */
+static bool days_parse(const char *text, uint64_t *ret_s)
+{
+	uint64_t days, part, scale = 1;
+	if (!parse_digits(&text, &days) || days > UINT32_MAX / 86400)
+		return false;
+	*ret_s = days * 86400;
+	if (*text != '.')
+		return !*text;
+	for (const char *c = ++text; *c && scale < 1000000000; c++)
+		scale *= 10;
+	if (!parse_digits(&text, &part) || *text || part >= scale)
+		return false;
+	*ret_s += part * 86400 / scale;
+	return true;
+}
+
+/* After how many seconds binary logs expire as the user has it. False: that cannot be told. */
+static bool expiry_read(const struct dialect *dialect, const struct user_options *options, uint64_t *ret_s)
+{
+	bool valid = true, by_seconds = false;
+	*ret_s = dialect->expiry_default_s;
+	for (size_t i = 0; i < options->count; i++) {
+		const struct user_option *option = &options->items[i];
+		bool seconds = strcmp(option->name, "binlog_expire_logs_seconds") == 0;
+		/* On MySQL seconds win over days, on MariaDB the last word counts. */
+		bool days = strcmp(option->name, "expire_logs_days") == 0 && !(by_seconds && dialect->from.flavour == GTID_FLAVOUR_MYSQL);
+		if (seconds)
+			valid = parse_u64(option->value, 0, UINT32_MAX, ret_s);
+		else if (days)
+			valid = days_parse(option->value, ret_s);
+		by_seconds = by_seconds || seconds;
+	}
+	return valid;
+}
+
+char *binlog_expiry(const struct dialect *dialect, const struct user_options *options)
+{
+	uint64_t s;
+	bool on;
+	const char *purge = user_options_get(options, "binlog_expire_logs_auto_purge");
+	uint64_t unit_s = dialect->expiry_unit_s ? dialect->expiry_unit_s : 1;
+	if (!expiry_read(dialect, options, &s) || s < unit_s || (purge && (!parse_bool(purge, &on) || !on)))
+		return NULL;
+	return str_printf("%llu", dialect->expiry_unit_s ? (unsigned long long)(s / unit_s) : 1ull);
+}
+
 struct argv {
 	char **items;
 	size_t count;
@@ -214,7 +264,7 @@ static const char *row_spelling(const struct option_row *row, const struct diale
 {
 	/* MySQL's new names came with 8.0.26, MariaDB has the old ones only; log_slave_updates and skip_slave_start are accepted by all. */
 	bool semisync = str_starts(row->name, "rpl_semi_sync");
-	if (!row->alias || (semisync && dialect->from.flavour == GTID_FLAVOUR_MYSQL && dialect->from.major >= 8))
+	if (!row->alias || (semisync && dialect->says_source))
 		return row->name;
 	return row->alias;
 }
@@ -246,8 +296,8 @@ static const char *plugins_to_load(const struct dialect *dialect)
 {
 	if (dialect->from.flavour == GTID_FLAVOUR_MARIADB)
 		return NULL;
-	return dialect->has_clone ? "semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so"
-				  : "semisync_master.so;semisync_slave.so;auth_socket.so";
+	return dialect->says_source ? "semisync_source.so;semisync_replica.so;mysql_clone.so;auth_socket.so"
+				    : "semisync_master.so;semisync_slave.so;auth_socket.so";
 }
 
 char **server_argv(const struct config *config, const struct dialect *dialect, const struct user_options *options, enum launch_as as)
@@ -276,6 +326,13 @@ char **server_argv(const struct config *config, const struct dialect *dialect, c
 		argv_add(&argv, str_dup("--sync-master-info=1"));
 		argv_add(&argv, str_dup("--sync-relay-log-info=1"));
 	}
+	/* It would purge while it starts, before anybody has seen who is missing. */
+	_cleanup_free_ char *expiry = config_keeps_binlogs(config) ? binlog_expiry(dialect, options) : NULL;
+	if (expiry)
+		argv_add(&argv, str_printf("--%s=0", dialect->expiry));
+	/* MySQL before 8.0.29: days that stand in the file would count where seconds are 0. */
+	if (expiry && dialect->expiry_unit_s == 1 && user_options_get(options, "expire_logs_days"))
+		argv_add(&argv, str_dup("--expire_logs_days=0"));
 	if (config->instance.node)
 		argv_add(&argv,
 			 str_printf("--report-host=%s", config->replication_address ? config->replication_address : config->instance.node));

@@ -28,6 +28,8 @@ static const struct {
     [STEP_COPY_POSITION] = {"copy-position", false},
     [STEP_DROP_ASIDE] = {"drop-aside", true},
     [STEP_DONATE] = {"donate", false},
+    [STEP_HOLD_BINLOGS] = {"hold-binlogs", false},
+    [STEP_EXPIRE_BINLOGS] = {"expire-binlogs", false},
     [STEP_SEMISYNC_REPLICA] = {"semisync-replica", false},
     [STEP_STOP_RECEIVER] = {"stop-receiver", false},
     [STEP_START_APPLIER] = {"start-applier", false},

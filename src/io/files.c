@@ -336,6 +336,16 @@ bool file_age_ms(const char *path, uint64_t *ret_age_ms)
 	return true;
 }
 
+bool file_size(const char *path, uint64_t *ret_bytes)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return false;
+	*ret_bytes = (uint64_t)st.st_size;
+	return true;
+}
+
 int dir_sync_all(const char *path, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

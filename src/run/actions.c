@@ -214,7 +214,8 @@ static struct verdict monitor(struct context *ctx)
 	int rc = context_read_credentials(ctx, &missed);
 	ctx->moment_ms = clock_now_ms() + 300;
 	ctx->patience_ms = clock_now_ms() + 2000;
-	struct verdict verdict = run_loop(ctx, decide_monitor, LOOK_SERVER, &facts);
+	unsigned int look = LOOK_SERVER | (ctx->config.instance.interval_ms ? LOOK_BINLOGS : 0u);
+	struct verdict verdict = run_loop(ctx, decide_monitor, look, &facts);
 	if (rc)
 		verdict = credentials_missed(&verdict, &missed);
 	else if (facts.server.state == SERVER_UNKNOWN && *ctx->last.sentence)

@@ -14,6 +14,7 @@
 #include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
+#include "run/binlogs.h"
 #include "run/relay.h"
 #include "run/server.h"
 
@@ -514,6 +515,10 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 		return asides_drop(ctx, err);
 	case STEP_DONATE:
 		return donate(ctx, err);
+	case STEP_HOLD_BINLOGS:
+	case STEP_EXPIRE_BINLOGS:
+		binlogs_expire(ctx, verdict->step == STEP_EXPIRE_BINLOGS, verdict->reason);
+		return 0;
 	case STEP_SEMISYNC_REPLICA:
 		return semisync_replica(ctx, facts, err);
 	case STEP_STOP_RECEIVER:

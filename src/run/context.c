@@ -26,6 +26,7 @@ static void paths_make(struct context *ctx)
 	ctx->waiting_file = str_printf("%s/waiting", ctx->run_dir);
 	ctx->back_file = str_printf("%s/back", ctx->run_dir);
 	ctx->outsider_file = str_printf("%s/outsider", ctx->run_dir);
+	ctx->expiry_file = str_printf("%s/expiry", ctx->run_dir);
 	/* Pacemaker keeps the sentence of each recurring monitor by itself. */
 	ctx->said_file = str_printf("%s/said-%llu", ctx->run_dir, (unsigned long long)ctx->config.instance.interval_ms);
 	ctx->property_file = str_printf("%s/property", ctx->run_dir);
@@ -110,7 +111,8 @@ void context_close(struct context *ctx)
 			  &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,     &ctx->local_file,	   &ctx->worker_log,
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
 			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state,
-			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir};
+			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir,
+			  &ctx->expiry_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

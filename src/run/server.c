@@ -13,6 +13,7 @@
 #include "io/clock.h"
 #include "io/files.h"
 #include "io/log.h"
+#include "run/binlogs.h"
 
 /* What the user has said, in the file and then on the command line, where the last word counts. */
 int server_options(struct context *ctx, struct user_options *ret, struct error *err)
@@ -290,6 +291,7 @@ int server_launch(struct context *ctx, enum launch_as as, struct error *err)
 		return -1;
 	}
 	socket_lock_remove(ctx);
+	binlogs_note(ctx, &options);
 	char **argv = server_argv(&ctx->config, ctx->dialect, &options, as);
 	const struct proc_server server = {.argv = argv,
 					   .uid = uid,

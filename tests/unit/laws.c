@@ -453,7 +453,8 @@ static bool step_is_of(enum decision decision, enum step step)
 	    [MONITOR] = 1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_CLOSE_WRITES | 1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_STOP_RECEIVER |
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_MARK | 1ul << STEP_RECORD |
 			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS | 1ul << STEP_COPY_POSITION |
-			1ul << STEP_DROP_ASIDE | 1ul << STEP_DONATE | 1ul << STEP_FORGET_SOURCE,
+			1ul << STEP_DROP_ASIDE | 1ul << STEP_DONATE | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_HOLD_BINLOGS |
+			1ul << STEP_EXPIRE_BINLOGS,
 	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_CUT_TAIL | 1ul << STEP_DEFER |
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
@@ -563,6 +564,27 @@ static bool somebody_reported_here(uint64_t epoch)
 	return false;
 }
 
+/* What a member may need goes only beyond the limits, and only where the user lets it. */
+static const char *binlogs_law(enum step step)
+{
+	const struct server_facts *server = &facts.server;
+	bool within =
+	    server->binlogs_known != TRI_YES || (server->binlog_age_ms <= config.binlog_keep_ms &&
+						 (config.binlog_keep_size == 0 || server->binlog_bytes <= config.binlog_keep_size));
+	uint64_t here = 1;
+
+	for (size_t i = 0; i < facts.peer_count; i++)
+		here += peers[i].role == ROLE_PRIMARY || peers[i].role == ROLE_REPLICA;
+	bool all_here = facts.peers_known == TRI_YES && here == voters() &&
+			(facts.local_role == ROLE_REPLICA || (server->replicas_known == TRI_YES && server->ours + 1 >= voters()));
+	LAW(facts.expiry_wanted == TRI_YES && server->state == SERVER_UP && facts.worker == TRI_NO);
+	if (step == STEP_EXPIRE_BINLOGS)
+		LAW(server->expires == TRI_NO && (all_here || !within || config.binlog_keep_ms == 0));
+	else
+		LAW(server->expires == TRI_YES && !all_here && within && facts.peers_known == TRI_YES && config.binlog_keep_ms > 0);
+	return NULL;
+}
+
 static const char *step_law(enum decision decision, const struct verdict *v)
 {
 	const struct server_facts *server = &facts.server;
@@ -603,6 +625,9 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 	case STEP_COPY_POSITION:
 	case STEP_DROP_ASIDE:
 		return copy_law(decision, v);
+	case STEP_HOLD_BINLOGS:
+	case STEP_EXPIRE_BINLOGS:
+		return binlogs_law(v->step);
 	case STEP_DONATE:
 		LAW(server->state == SERVER_UP && server->copy_wanted == TRI_YES && facts.donating == TRI_NO);
 		return NULL;

@@ -40,6 +40,9 @@ TEST(without_any_parameter_everything_has_its_default)
 	assert_false(config.power_safe);
 	assert_int_equal(config.provision, PROVISION_AUTO);
 	assert_int_equal(config.max_lag_ms, 60000);
+	assert_int_equal(config.binlog_keep_ms, 604800000);
+	assert_true(config.binlog_keep_size == 21474836480u);
+	assert_false(config_keeps_binlogs(&config));
 	assert_false(config.tls);
 	assert_null(config.credentials);
 	assert_null(config.replication_address);
@@ -112,6 +115,7 @@ TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_rig
 	assert_refused("OCF_RESKEY_provision=AUTO", OCF_ERR_CONFIGURED, "auto manual");
 	assert_refused("OCF_RESKEY_tls=maybe", OCF_ERR_CONFIGURED, "true or false");
 	assert_refused("OCF_RESKEY_max_lag=soon", OCF_ERR_CONFIGURED, "a time such as");
+	assert_refused("OCF_RESKEY_binlog_keep_size=20GB", OCF_ERR_CONFIGURED, "a size such as 500M or 20G");
 	assert_refused("OCF_RESKEY_user=my\nsql", OCF_ERR_CONFIGURED, "control characters");
 }
 

@@ -20,7 +20,7 @@ static const struct dialect *of(const char *text)
 	return dialect_for(&v);
 }
 
-static const char *const servers[] = {"5.7.6", "5.7.44", "8.0.11",	   "8.0.26",	       "8.0.46",
+static const char *const servers[] = {"5.7.6", "5.7.44", "8.0.11",	   "8.0.26",	       "8.0.30",	"8.0.46",
 				      "8.4.5", "9.7.0",	 "10.5.0-MariaDB", "10.11.19-MariaDB", "11.8.2-MariaDB"};
 
 TEST(versions_are_read_as_servers_and_programs_print_them)
@@ -46,13 +46,18 @@ TEST(versions_are_read_as_servers_and_programs_print_them)
 TEST(each_version_has_its_row_and_an_old_server_has_none)
 {
 	assert_string_equal(of("5.7.6")->name, "mysql-5.7");
-	assert_string_equal(of("8.0.25")->name, "mysql-5.7");
+	assert_string_equal(of("5.7.44")->name, "mysql-5.7");
+	assert_string_equal(of("8.0.11")->name, "mysql-8.0.11");
+	assert_string_equal(of("8.0.25")->name, "mysql-8.0.11");
 	assert_string_equal(of("8.0.26")->name, "mysql-8.0");
-	assert_string_equal(of("8.1.0")->name, "mysql-8.0");
+	assert_string_equal(of("8.0.28")->name, "mysql-8.0");
+	assert_string_equal(of("8.0.29")->name, "mysql-8.0.29");
+	assert_string_equal(of("8.1.0")->name, "mysql-8.0.29");
 	assert_string_equal(of("8.4.0")->name, "mysql-8.4");
 	assert_string_equal(of("9.7.0")->name, "mysql-8.4");
 	assert_string_equal(of("10.5.1-MariaDB")->name, "mariadb-10.5");
-	assert_string_equal(of("11.8.2-MariaDB")->name, "mariadb-10.5");
+	assert_string_equal(of("10.6.0-MariaDB")->name, "mariadb-10.6");
+	assert_string_equal(of("11.8.2-MariaDB")->name, "mariadb-10.6");
 	assert_null(of("5.7.5"));
 	assert_null(of("5.6.51"));
 	assert_null(of("10.4.34-MariaDB"));
@@ -81,6 +86,13 @@ TEST(every_server_is_spoken_to_in_its_own_words)
 	assert_statement("10.11.6-MariaDB", STATEMENT_CLONE, NULL);
 	assert_statement("5.7.44", STATEMENT_CLONE, NULL);
 	assert_statement("9.7.0", STATEMENT_SET_POSITION, NULL);
+	assert_statement("5.7.44", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL expire_logs_days = {value:raw}");
+	assert_statement("8.0.11", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL binlog_expire_logs_seconds = {value:raw}");
+	assert_statement("8.0.28", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL binlog_expire_logs_seconds = {value:raw}");
+	assert_statement("8.0.29", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL binlog_expire_logs_auto_purge = {value:raw}");
+	assert_statement("9.7.0", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL binlog_expire_logs_auto_purge = {value:raw}");
+	assert_statement("10.5.9-MariaDB", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL expire_logs_days = {value:raw}");
+	assert_statement("10.6.9-MariaDB", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL binlog_expire_logs_seconds = {value:raw}");
 }
 
 TEST(writes_are_closed_for_everybody_and_opened_in_one_statement)
@@ -127,6 +139,8 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		    STATEMENT_RESET_BINLOG,
 		    STATEMENT_SET_VARIABLE,
 		    STATEMENT_BINLOGS,
+		    STATEMENT_BINLOG_EXPIRY,
+		    STATEMENT_SET_BINLOG_EXPIRY,
 		    STATEMENT_DATA_EPOCH,
 		    STATEMENT_MARK,
 		    STATEMENT_MARK_SCHEMA,
@@ -135,7 +149,7 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		const char *const columns[] = {
 		    d->receiver_running, d->applier_running, d->receiver_errno, d->receiver_error, d->applier_errno,
 		    d->applier_error,	 d->source_host,     d->source_port,	d->received,	   d->lag,
-		    d->auto_position};
+		    d->auto_position,	 d->expiry};
 
 		for (size_t s = 0; s < ARRAY_LENGTH(needed); s++) {
 			if (!dialect_statement(d, needed[s]))

@@ -325,6 +325,44 @@ TEST(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary)
 	counters_say("monitors", STEP_CLOSE_WRITES);
 }
 
+TEST(binary_logs_expire_only_where_nobody_needs_them_or_beyond_the_limits)
+{
+	static const struct dial dials[] = {
+	    TRI(expiry_wanted),
+	    TRI(server.expires),
+	    TRI(server.binlogs_known),
+	    DIAL(server.binlog_bytes, NUMBER, 0, 1000, 1001),
+	    DIAL(server.binlog_age_ms, NUMBER, 0, 60000, 60001),
+	    TRI(peers_known),
+	    TRI(server.replicas_known),
+	    DIAL(server.ours, NUMBER, 0, 1, 2),
+	    DIAL(local_role, ENUM, ROLE_REPLICA, ROLE_PRIMARY),
+	    TRI(worker),
+	};
+	static const enum role roles[] = {ROLE_UNKNOWN, ROLE_RECOVERING, ROLE_REPLICA, ROLE_PRIMARY};
+
+	counters_reset();
+	for (size_t i = 0; i < 2 * ARRAY_LENGTH(roles); i++) {
+		world(GTID_FLAVOUR_MYSQL, 3, DURABILITY_ASYNC);
+		config.instance.interval_ms = 5000;
+		config.binlog_keep_ms = i < ARRAY_LENGTH(roles) ? 60000 : 0;
+		config.binlog_keep_size = 1000;
+		facts.server.state = SERVER_UP;
+		facts.server.writable = TRI_YES;
+		facts.server.executed = positions[flavour][SAME];
+		facts.server.waiting_known = facts.server.replica_on = facts.published = TRI_YES;
+		facts.server.receiver = facts.server.applier = THREAD_RUNNING;
+		facts.primary_epoch = facts.promised = EPOCH;
+		peers[0].role = ROLE_REPLICA;
+		peers[1].role = roles[i % ARRAY_LENGTH(roles)];
+		dials_each(dials, ARRAY_LENGTH(dials), judge_monitor);
+		facts.server.writable = TRI_NO;
+		dials_each(dials, ARRAY_LENGTH(dials), judge_monitor);
+	}
+	counters_say("monitors", STEP_HOLD_BINLOGS);
+	counters_say("monitors", STEP_EXPIRE_BINLOGS);
+}
+
 static void round_turn(void)
 {
 	static const struct dial dials[] = {
@@ -385,6 +423,7 @@ int main(void)
 	    cmocka_unit_test(a_server_is_launched_only_where_nothing_runs_and_initialised_only_where_nothing_is),
 	    cmocka_unit_test(a_stop_succeeds_only_where_nothing_runs_and_shuts_nothing_down_while_commits_wait),
 	    cmocka_unit_test(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary),
+	    cmocka_unit_test(binary_logs_expire_only_where_nobody_needs_them_or_beyond_the_limits),
 	    cmocka_unit_test(a_round_reports_only_what_is_known_after_it_has_promised_and_stopped_receiving),
 	};
 	int failed;

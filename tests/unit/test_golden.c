@@ -36,8 +36,8 @@ static const struct {
     {"round", decide_round},	 {"follow", decide_follow}, {"keep", decide_keep}, {"linger", decide_linger},
 };
 
-static const char *const look_names[] = {"server",   "peers",	  "primary", "accounts", "quorum",
-					 "sessions", "user-data", "mark",    "clean",	 "tail"};
+static const char *const look_names[] = {"server",    "peers", "primary", "accounts", "quorum", "sessions",
+					 "user-data", "mark",  "clean",	  "tail",     "binlogs"};
 
 static void env_add(struct golden *golden, size_t *count, char *assignment)
 {

@@ -83,6 +83,8 @@ TEST(what_the_agent_sets_nobody_else_does)
 	assert_true(option_is_owned("rpl_semi_sync_master_enabled"));
 	assert_true(option_is_owned("sync_binlog"));
 	assert_true(option_is_owned("log_slave_updates"));
+	assert_true(option_is_owned("binlog_expire_logs_auto_purge"));
+	assert_true(option_is_owned("expire_logs_days"));
 	assert_false(option_is_owned("max_connections"));
 	assert_false(option_is_owned("bind_address"));
 }
@@ -94,7 +96,53 @@ TEST(a_persisted_variable_that_would_win_over_the_command_line_is_found)
 	assert_non_null(found);
 	assert_string_equal(found, "super_read_only");
 	assert_null(option_persisted("{\"Version\": 2, \"mysql_dynamic_variables\": {\"max_connections\": {\"Value\": \"9\"}}}"));
+	/* MySQL has a switch beside it. */
+	assert_null(option_persisted("{\"mysql_dynamic_variables\": {\"binlog_expire_logs_seconds\": {\"Value\": \"9\"}}}"));
 	assert_null(option_persisted(""));
+}
+
+static void assert_expiry(unsigned int patch, enum gtid_flavour flavour, unsigned int major, unsigned int minor, const char *printed,
+			  const char *expected)
+{
+	struct server_version version = {flavour, major, minor, patch};
+	struct user_options list = options(printed);
+	_cleanup_free_ char *expiry = binlog_expiry(dialect_for(&version), &list);
+
+	if (!str_equal(expiry, expected))
+		fail_msg("%s: %s, not %s", printed, expiry ? expiry : "never", expected ? expected : "never");
+	user_options_clear(&list);
+}
+#define EXPIRY57(printed, expected) assert_expiry(44, GTID_FLAVOUR_MYSQL, 5, 7, printed, expected)
+#define EXPIRY8028(printed, expected) assert_expiry(28, GTID_FLAVOUR_MYSQL, 8, 0, printed, expected)
+#define EXPIRY84(printed, expected) assert_expiry(0, GTID_FLAVOUR_MYSQL, 8, 4, printed, expected)
+#define EXPIRY105(printed, expected) assert_expiry(9, GTID_FLAVOUR_MARIADB, 10, 5, printed, expected)
+#define EXPIRY1011(printed, expected) assert_expiry(6, GTID_FLAVOUR_MARIADB, 10, 11, printed, expected)
+
+TEST(binary_logs_expire_as_the_user_has_it_or_as_the_server_does_by_itself)
+{
+	EXPIRY57("", NULL);
+	EXPIRY57("--expire-logs-days=10", "10");
+	EXPIRY8028("", "2592000");
+	EXPIRY8028("--binlog-expire-logs-seconds=3600", "3600");
+	EXPIRY8028("--expire_logs_days=2", "172800");
+	EXPIRY8028("--binlog-expire-logs-seconds=3600 --expire_logs_days=2", "3600");
+	EXPIRY8028("--binlog-expire-logs-seconds=0", NULL);
+	EXPIRY84("", "1");
+	EXPIRY84("--binlog-expire-logs-seconds=0", NULL);
+	EXPIRY84("--binlog-expire-logs-auto-purge=OFF", NULL);
+	EXPIRY84("--skip-binlog-expire-logs-auto-purge", NULL);
+	EXPIRY84("--binlog-expire-logs-auto-purge=ON --binlog-expire-logs-seconds=60", "1");
+	EXPIRY105("--expire_logs_days = 10", NULL); /* not as the server prints it */
+	EXPIRY105("--expire_logs_days=10", "10");
+	EXPIRY1011("", NULL);
+	EXPIRY1011("--expire_logs_days=10", "864000");
+	EXPIRY1011("--expire_logs_days=0.5", "43200");
+	EXPIRY1011("--binlog-expire-logs-seconds=60 --expire_logs_days=1", "86400");
+	EXPIRY1011("--expire_logs_days=1 --binlog-expire-logs-seconds=60", "60");
+	EXPIRY1011("--expire_logs_days=1 --binlog-expire-logs-seconds=0", NULL);
+	EXPIRY1011("--binlog-expire-logs-seconds=1K", NULL);
+	EXPIRY1011("--expire_logs_days=1.", NULL);
+	EXPIRY1011("--expire_logs_days=-1", NULL);
 }
 
 TEST(the_server_id_is_the_users_or_the_clusters_node_number)
@@ -131,6 +179,22 @@ static char **argv_with(const struct dialect *d, const char *printed, const char
 	assert_int_equal(config_load((char *const *)env, &config, &err), 0);
 	str_set(&config.additional_parameters, additional);
 	char **argv = server_argv(&config, d, &list, as);
+	user_options_clear(&list);
+	config_clear(&config);
+	return argv;
+}
+
+static char **argv_of_two(const struct dialect *d, const char *printed, const char *keep)
+{
+	static const char *const usual[] = {"OCF_RESKEY_CRM_meta_on_node=node1", "OCF_RESKEY_CRM_meta_clone_max=2",
+					    "OCF_RESKEY_CRM_meta_notify=true", "OCF_RESKEY_credentials=/c"};
+	const char *env[] = {usual[0], usual[1], usual[2], usual[3], keep, NULL};
+	struct config config;
+	struct error err;
+	struct user_options list = options(printed);
+
+	assert_int_equal(config_load((char *const *)env, &config, &err), 0);
+	char **argv = server_argv(&config, d, &list, LAUNCH_PLAIN);
 	user_options_clear(&list);
 	config_clear(&config);
 	return argv;
@@ -245,6 +309,35 @@ TEST(what_a_power_cut_of_all_nodes_must_not_take_is_on_the_disk_when_it_is_ackno
 	}
 }
 
+TEST(a_server_that_may_miss_a_member_purges_nothing_when_it_starts)
+{
+	static const struct {
+		const char *printed, *keep, *expected;
+		bool mariadb, held;
+	} rows[] = {
+	    {"", NULL, "--binlog_expire_logs_auto_purge=0", false, true},
+	    {"--binlog-expire-logs-seconds=60", NULL, "--binlog_expire_logs_auto_purge=0", false, true},
+	    {"--binlog-expire-logs-auto-purge=OFF", NULL, "--binlog_expire_logs_auto_purge=0", false, false},
+	    {"", "OCF_RESKEY_binlog_keep=0", "--binlog_expire_logs_auto_purge=0", false, false},
+	    {"", NULL, "--binlog_expire_logs_seconds=0", true, false},
+	    {"--expire_logs_days=10", NULL, "--binlog_expire_logs_seconds=0", true, true},
+	    {"--expire_logs_days=10", NULL, "--expire_logs_days=0", true, true},
+	    {"--expire_logs_days=10", "OCF_RESKEY_binlog_keep=0", "--binlog_expire_logs_seconds=0", true, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		char **argv = argv_of_two(rows[i].mariadb ? MARIADB : MYSQL84, rows[i].printed, rows[i].keep);
+
+		if (has(argv, rows[i].expected) != rows[i].held)
+			fail_msg("%s %s: %s", rows[i].printed, rows[i].keep ? rows[i].keep : "", rows[i].expected);
+		argv_free(argv);
+	}
+	/* Alone there is nobody to miss. */
+	char **alone = argv_of(MYSQL84, "", NULL, LAUNCH_PLAIN);
+	assert_false(has(alone, "--binlog_expire_logs_auto_purge=0"));
+	argv_free(alone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +346,8 @@ int main(void)
 	    cmocka_unit_test(a_file_that_agrees_or_is_of_the_other_server_is_fine),
 	    cmocka_unit_test(what_the_agent_sets_nobody_else_does),
 	    cmocka_unit_test(a_persisted_variable_that_would_win_over_the_command_line_is_found),
+	    cmocka_unit_test(binary_logs_expire_as_the_user_has_it_or_as_the_server_does_by_itself),
+	    cmocka_unit_test(a_server_that_may_miss_a_member_purges_nothing_when_it_starts),
 	    cmocka_unit_test(the_server_id_is_the_users_or_the_clusters_node_number),
 	    cmocka_unit_test(the_list_of_binary_logs_is_where_the_server_has_it),
 	    cmocka_unit_test(a_server_starts_read_only_and_with_what_the_laws_need),
