@@ -1,0 +1,1 @@
+"""What tests/cluster/rejoin is made of."""

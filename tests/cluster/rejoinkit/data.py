@@ -1,0 +1,136 @@
+"""A data set of a chosen size, what makes a replica diverge, and the proof that a node has everything again."""
+import os
+import re
+import time
+import xml.etree.ElementTree as ElementTree
+
+from suite import check, wait_in_sync
+from durabilitykit.hands import copies
+from durabilitykit.look import DATADIR, others, wait_acknowledging
+
+ROW_MB = 1
+BATCH = 32              # rows of one transaction
+COPY_S = 240            # a copy that was disturbed, its pauses between attempts, and a failover
+WORKER_LOG = "/var/lib/systole/db/worker.log"
+PROGRESS = "/run/systole/db/progress"
+
+
+def fill(lab, megabytes):
+    """Until the table of large rows has that many megabytes on all nodes. The binary log holds statements, so only the table gets large."""
+    primary = lab.primary()
+    lab.sql(primary, "CREATE TABLE IF NOT EXISTS lab.bulk (id INT PRIMARY KEY, data LONGBLOB NOT NULL) ENGINE=InnoDB")
+    have = int(lab.sql(primary, "SELECT COUNT(*) FROM lab.bulk")[0][0])
+    for first in range(have, megabytes // ROW_MB, BATCH):
+        rows = ", ".join(f"({row}, REPEAT(SHA2({row}, 256), {ROW_MB << 14}))" for row in range(first, min(first + BATCH, megabytes // ROW_MB)))
+        lab.sql(primary, f"USE lab; SET SESSION binlog_format = 'STATEMENT'; INSERT INTO bulk VALUES {rows}", timeout=120)
+    wait_acknowledging(lab)
+    lab.wait_in_sync(timeout=300)
+
+
+def bulk_of(lab, name):
+    """Rows and checksum of the table of large rows."""
+    return lab.sql(name, "SELECT COUNT(*), COALESCE(SUM(CRC32(data)), 0) FROM lab.bulk", timeout=180)[0]
+
+
+def expect_everything(lab):
+    """All nodes have the same large rows, too."""
+    found = {node.name: tuple(bulk_of(lab, node.name)) for node in lab.nodes}
+    check(len(set(found.values())) == 1, f"the large tables differ (rows, checksum): {found}")
+
+
+def data_mb(lab, name):
+    """Of the files that a copy has to move."""
+    found = lab.node(name).run(f"find {DATADIR} -xdev -name '.?*' -prune -o -name 'binlog.*' -prune -o -name '*relay*' -prune -o -type f -printf '%s\\n'",
+                               check=True)
+    return sum(int(size) for size in found.stdout.split()) / (1 << 20)
+
+
+# Divergence
+
+def diverge(lab, name):
+    """A replica writes a table of its own: a transaction that nobody else has. Returns the schema."""
+    schema = f"errant_{time.monotonic_ns() // 1000000}"
+    opened = "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0; " if lab.flavour.name == "mysql" else ""
+    lab.sql(name, f"{opened}CREATE DATABASE {schema}; CREATE TABLE {schema}.own (id INT PRIMARY KEY); INSERT INTO {schema}.own VALUES (1)")
+    return schema
+
+
+def schema_is_there(lab, name, schema):
+    """True, False, or None when the server does not answer."""
+    found = lab.sql(name, f"SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{schema}'", check=False)
+    return found.stdout.strip() == "1" if found.ok else None
+
+
+def wait_refilled(lab, name, schema, timeout=COPY_S):
+    """Until the node's own transaction is gone, and it acknowledges again like all others."""
+    lab.wait_until(lambda: schema_is_there(lab, name, schema) is False or progress(lab, name) or said(lab, name), timeout,
+                   f"{name} to be filled again", interval=0.2)
+    wait_acknowledging(lab, timeout)
+
+
+def progress(lab, name):
+    return lab.node(name).run(["cat", PROGRESS]).stdout.strip()
+
+
+def said(lab, name):
+    """The sentences about a node in crm_mon, in one line."""
+    text = lab.on_live_node(["crm_mon", "-1", "-A", "-r"]).stdout
+    return " | ".join(line.strip() for line in text[text.find("Failed Resource Actions"):].splitlines() if name in line)[-400:]
+
+
+def state_word(lab, name):
+    """A node's attribute db-state as crm_mon shows it; '' when it has none."""
+    shown = ElementTree.fromstring(lab.on_live_node(["crm_mon", "-1", "-A", "--output-as=xml"]).stdout)
+    found = shown.find(f"./node_attributes/node[@name='{name}']/attribute[@name='db-state']")
+    return found.get("value", "") if found is not None else ""
+
+
+def worker_log(lab, name):
+    return lab.node(name).run(["cat", WORKER_LOG]).stdout
+
+
+def asides(lab, name):
+    """Directories of data that a copy has replaced, or is about to replace."""
+    found = lab.node(name).run(f"ls -d {DATADIR}/.systole-set-aside-* {DATADIR}/.systole-copy 2> /dev/null").stdout
+    return [os.path.basename(path) for path in found.split()]
+
+
+def wait_for_worker(lab, name):
+    """A re-provision begins with the worker that detaches itself."""
+    lab.wait_until(lambda: worker_is_there(lab, name) or said(lab, name), 60, f"{name} to begin its re-provision", interval=0.05)
+
+
+def worker_is_there(lab, name):
+    return lab.node(name).run(["test", "-e", "/run/systole/db/worker"]).ok
+
+
+def refill(lab, name):
+    """One copy that nobody disturbs. Returns how long its worker was there, and all from the divergence to the node that acknowledges again."""
+    before = copies(lab, name)
+    started = time.monotonic()
+    schema = diverge(lab, name)
+    wait_for_worker(lab, name)
+    working = time.monotonic()
+    lab.wait_until(lambda: not worker_is_there(lab, name), COPY_S, f"the worker of {name} to end", interval=0.1)
+    worked = time.monotonic() - working
+    wait_refilled(lab, name, schema)
+    took = time.monotonic() - started
+    check(copies(lab, name) > before, f"{name} came back without a copy, though it had a transaction of its own")
+    wait_in_sync(lab)
+    expect_everything(lab)
+    return worked, took
+
+
+def recipient_and_donor(lab):
+    """Two replicas: the one that is to be filled, and the one that will be asked first."""
+    primary = lab.primary()
+    check(primary, "there is no primary")
+    return others(lab, primary)[:2]
+
+
+def copied_by(log):
+    """Of the last copy in a worker's log: (megabytes or None, seconds)."""
+    found = re.findall(r"provisioning: copied (?:(\d+) MB in|from \S+ in) ([\d.]+) s", log)
+    check(found, "worker.log does not say how long the copy took")
+    megabytes, seconds = found[-1]
+    return int(megabytes) if megabytes else None, float(seconds)
