@@ -444,7 +444,8 @@ class Lab:
             target = f"{directory}/{node.name}"
             os.makedirs(target, exist_ok=True)
             for source in (node.upper + "/var/log/pacemaker", node.upper + "/var/log/corosync",
-                           node.upper + "/var/log/mysql", node.directory + "/boot.log"):
+                           node.upper + "/var/log/mysql", node.directory + "/boot.log",
+                           *glob.glob(node.upper + "/var/lib/systole/*/worker.log")):
                 copy_logs(source, target)
             if node.alive():
                 for path in glob.glob(node.path("/var/lib/mysql") + "/*.err"):
