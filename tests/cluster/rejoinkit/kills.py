@@ -6,8 +6,8 @@ import time
 from suite import LabError, Trial, check, wait_in_sync
 from durabilitykit.look import crm_mon, wait_whole
 
-from .data import (COPY_S, diverge, expect_everything, fill, progress, recipient_and_donor, refill, schema_is_there, wait_for_worker,
-                   wait_refilled)
+from .data import (COPY_S, MARKED, diverge, expect_everything, fill, progress, recipient_and_donor, refill, schema_is_there,
+                   wait_for_worker, wait_refilled)
 
 DATA_MB = 100
 CLEAR_STOP = r"not filled: \d+ copies have failed"
@@ -30,7 +30,7 @@ def kill_node(lab, node):
 def kill_marked(marker):
     """The detached process of the agent: its marker says which."""
     def kill(_lab, node):
-        return node.run(f"read -r pid rest < /run/systole/db/{marker} && kill -9 $pid").ok
+        return node.run(MARKED.format(marker) + " && kill -9 $pid").ok
     return kill
 
 
