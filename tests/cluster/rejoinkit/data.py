@@ -72,16 +72,22 @@ def progress(lab, name):
     return lab.node(name).run(["cat", PROGRESS]).stdout.strip()
 
 
+def shown(lab, *options):
+    """What crm_mon says on a node that has a cluster; a node that has just been switched on has none yet."""
+    answers = (node.run(["crm_mon", "-1", "-A", "-r", *options]) for node in lab.answering_nodes())
+    return next((answer.stdout for answer in answers if answer.ok), "")
+
+
 def said(lab, name):
     """The sentences about a node in crm_mon, in one line."""
-    text = lab.on_live_node(["crm_mon", "-1", "-A", "-r"]).stdout
+    text = shown(lab)
     return " | ".join(line.strip() for line in text[text.find("Failed Resource Actions"):].splitlines() if name in line)[-400:]
 
 
 def state_word(lab, name):
     """A node's attribute db-state as crm_mon shows it; '' when it has none."""
-    shown = ElementTree.fromstring(lab.on_live_node(["crm_mon", "-1", "-A", "--output-as=xml"]).stdout)
-    found = shown.find(f"./node_attributes/node[@name='{name}']/attribute[@name='db-state']")
+    text = shown(lab, "--output-as=xml")
+    found = ElementTree.fromstring(text).find(f"./node_attributes/node[@name='{name}']/attribute[@name='db-state']") if text else None
     return found.get("value", "") if found is not None else ""
 
 

@@ -4,9 +4,9 @@ import re
 import time
 
 from suite import LabError, Trial, check, wait_in_sync
-from durabilitykit.look import crm_mon, wait_whole
+from durabilitykit.look import wait_whole
 
-from .data import (COPY_S, MARKED, diverge, expect_everything, fill, progress, recipient_and_donor, refill, schema_is_there,
+from .data import (COPY_S, MARKED, diverge, expect_everything, fill, progress, recipient_and_donor, refill, schema_is_there, shown,
                    wait_for_worker, wait_refilled)
 
 DATA_MB = 100
@@ -54,7 +54,7 @@ def draw(dice, lab, number):
 
 def mend_stop(lab, name):
     """When it has stopped and says so, what it tells the operator to do helps."""
-    text = crm_mon(lab)
+    text = shown(lab)
     stopped = re.search(CLEAR_STOP + r".*?To try again: ([^'\n]+)", text)
     check(stopped, f"{name} is neither in sync nor has it stopped with a clear sentence: progress {progress(lab, name)!r}, crm_mon: "
                    f"{text[text.find('Failed Resource Actions'):][-600:]}")
@@ -86,7 +86,7 @@ def moment(lab, target, after):
     there = [node.name for node in lab.nodes if schema_is_there(lab, node.name, schema) is not False]
     check(not there, f"the transaction that only {recipient} had is on {there}")
     told = f"{whose}'s {what} on {roles[whose]} {after:.1f} s into it ({phase or 'no progress yet'}): in sync {took:.1f} s later{stop}"
-    print(f"     {told if done else 'too late for the ' + told}; acknowledged {len(trial.log.acked)}, lost 0", flush=True)
+    print(f"     {told if done else 'nothing to kill: ' + told}; acknowledged {len(trial.log.acked)}, lost 0", flush=True)
     return took if done else None
 
 
@@ -106,9 +106,9 @@ def kills(moments, seed):
                 took.append(seconds)
             else:
                 missed += 1
-                check(missed <= moments + 5, f"{missed} kills came too late, and only {len(took)} in time")
+                check(missed <= moments + 5, f"{missed} times there was nothing to kill, and only {len(took)} times something")
         wait_in_sync(lab)
-        return f"{len(took)} kills ({missed} too late), seed {seed}: all in sync, after {sum(took) / len(took):.1f} s on average, " \
+        return f"{len(took)} kills ({missed} times there was nothing to kill), seed {seed}: all in sync, after {sum(took) / len(took):.1f} s on average, " \
                f"{max(took):.1f} s at most; nothing acknowledged was lost"
     return test
 
