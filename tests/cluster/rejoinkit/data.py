@@ -97,7 +97,7 @@ def worker_log(lab, name):
 
 def asides(lab, name):
     """Directories of data that a copy has replaced, or is about to replace."""
-    found = lab.node(name).run(f"ls -d {DATADIR}/.systole-set-aside-* {DATADIR}/.systole-copy 2> /dev/null").stdout
+    found = lab.node(name).run(f"ls -d {DATADIR}/.systole-set-aside* {DATADIR}/.systole-copy 2> /dev/null").stdout
     return [os.path.basename(path) for path in found.split()]
 
 
