@@ -200,7 +200,8 @@ static char *provisioning(struct context *ctx, char **word)
 	if (file_read(ctx->progress_file, 512, &text, &ignored) || !text)
 		return NULL;
 	const char *what = text;
-	if (!parse_digits(&what, &bytes) || !copy_percent(ctx, bytes, &percent))
+	/* The server remembers the last copy's progress when it is over. */
+	if (!parse_digits(&what, &bytes) || !str_starts(what, " copies from ") || !copy_percent(ctx, bytes, &percent))
 		return str_printf("provisioning:%s", what);
 	*word = str_printf("provisioning %llu%%", (unsigned long long)percent / 10 * 10);
 	return str_printf("provisioning %llu%%:%s", (unsigned long long)percent, what);
