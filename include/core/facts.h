@@ -78,14 +78,10 @@ struct server_facts {
 	uint64_t acknowledged; /* commits that were acknowledged by replicas since the server started */
 	uint64_t data_epoch;   /* the highest mark in what it has executed; 0: none, or not known */
 	enum tri data_epoch_known;
-	enum tri user_data;	/* a schema that is not the server's own */
-	enum tri accounts;	/* the configured accounts exist */
-	enum tri copy_wanted;	/* another node asks for a copy of this server's files */
-	enum tri expires;	/* it purges its binary logs by itself; NO: while the agent holds that back */
-	enum tri binlogs_known; /* the two that follow were seen */
-	uint64_t binlog_bytes;	/* of all binary logs together */
-	uint64_t binlog_age_ms; /* since the oldest one was last written */
-	uint64_t sessions;	/* of clients */
+	enum tri user_data;   /* a schema that is not the server's own */
+	enum tri accounts;    /* the configured accounts exist */
+	enum tri copy_wanted; /* another node asks for a copy of this server's files */
+	uint64_t sessions;    /* of clients */
 	enum tri sessions_known;
 };
 
@@ -117,8 +113,18 @@ struct peer_facts {
 	char *ask_error;
 };
 
+/* This server's binary logs; seen now and then. */
+struct binlog_facts {
+	enum tri wanted; /* by its options the server purges them by itself */
+	enum tri expire; /* it does; NO: while the agent holds that back */
+	enum tri known;	 /* the two that follow were seen */
+	uint64_t bytes;	 /* of all together */
+	uint64_t age_ms; /* since the oldest one was last written */
+};
+
 struct facts {
 	struct server_facts server;
+	struct binlog_facts binlogs;
 	/* the local file */
 	enum role local_role;	/* PRIMARY: it was opened for writes and never properly closed */
 	uint64_t promised;	/* highest epoch this node has promised */
@@ -154,7 +160,6 @@ struct facts {
 	enum tri disconnected_before; /* the monitor before this one already saw it without its source */
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
-	enum tri expiry_wanted;	      /* by its options the server purges its binary logs */
 	/* the cluster */
 	enum tri stalled;	/* commits wait, and none was acknowledged since the monitor before */
 	enum tri stuck;		/* for so long that whoever seems to be connected does not acknowledge */

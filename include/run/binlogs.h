@@ -8,9 +8,9 @@
 
 /* At a launch: how long they are kept by these options, for the monitors to know. */
 void binlogs_note(struct context *ctx, const struct user_options *options);
-/* Once an action: later looks say nothing of it. */
-void binlogs_observe(struct context *ctx, struct facts *facts);
-/* Says what it did, or why not: neither is a reason for a monitor to fail. */
+/* Looked at once an action, which may look at much else often. */
+void binlogs_observe(struct context *ctx, struct binlog_facts *ret);
+/* Says what it did, or why not, which is no reason for a monitor to fail or to try again: from here on this action knows nothing of them. */
 void binlogs_expire(struct context *ctx, bool expire, const char *reason);
 
 #endif

@@ -33,7 +33,8 @@ struct context {
 	struct proc server;
 	uint64_t server_id; /* that a launch will give; 0: not known yet */
 	/* what this action has done */
-	enum tri marked; /* see struct facts */
+	enum tri marked;	     /* see struct facts */
+	struct binlog_facts binlogs; /* as seen, until they were changed */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now, outsiders_cut, binlogs_seen;
 	unsigned int close_failures;
 	unsigned int sessions_cut;

@@ -21,26 +21,25 @@ static enum tri member_missing(const struct config *config, const struct facts *
 }
 
 /* NULL: they are within the limits, or that is not known. */
-static const char *beyond_limit(const struct config *config, const struct server_facts *server)
+static const char *beyond_limit(const struct config *config, const struct binlog_facts *binlogs)
 {
-	if (server->binlogs_known != TRI_YES)
+	if (binlogs->known != TRI_YES)
 		return NULL;
-	if (server->binlog_age_ms > config->binlog_keep_ms)
+	if (binlogs->age_ms > config->binlog_keep_ms)
 		return "the oldest is older than binlog_keep";
-	if (config->binlog_keep_size && server->binlog_bytes > config->binlog_keep_size)
+	if (config->binlog_keep_size && binlogs->bytes > config->binlog_keep_size)
 		return "they are larger than binlog_keep_size";
 	return NULL;
 }
 
 struct verdict decide_binlogs(const struct config *config, const struct facts *facts)
 {
-	const struct server_facts *server = &facts->server;
+	const struct binlog_facts *binlogs = &facts->binlogs;
 	enum tri missing = config->binlog_keep_ms ? member_missing(config, facts) : TRI_NO;
-	const char *beyond = beyond_limit(config, server);
-	if (facts->expiry_wanted == TRI_YES && server->expires == TRI_YES && missing == TRI_YES && server->binlogs_known == TRI_YES &&
-	    !beyond)
+	const char *beyond = beyond_limit(config, binlogs);
+	if (binlogs->wanted == TRI_YES && binlogs->expire == TRI_YES && missing == TRI_YES && binlogs->known == TRI_YES && !beyond)
 		return verdict_step(STEP_HOLD_BINLOGS, "binary logs do not expire: a member is missing, and will need them");
-	if (facts->expiry_wanted == TRI_YES && server->expires == TRI_NO && (missing == TRI_NO || beyond))
+	if (binlogs->wanted == TRI_YES && binlogs->expire == TRI_NO && (missing == TRI_NO || beyond))
 		return verdict_step(STEP_EXPIRE_BINLOGS, "binary logs expire again: %s",
 				    missing != TRI_NO	     ? beyond
 				    : config->binlog_keep_ms ? "no member is missing"

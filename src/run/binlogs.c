@@ -34,7 +34,7 @@ static char *expiry_wanted(struct context *ctx)
 }
 
 /* Files that are purged meanwhile are no longer there. */
-static void files_observe(const char *list, const char *directory, struct server_facts *server)
+static void files_observe(const char *list, const char *directory, struct binlog_facts *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	struct error ignored;
@@ -49,32 +49,42 @@ static void files_observe(const char *list, const char *directory, struct server
 		_cleanup_free_ char *path = *line == '/' ? str_dup(line) : str_printf("%s/%s", directory, line);
 		if (!file_size(path, &bytes) || !file_age_ms(path, &age_ms))
 			continue;
-		server->binlog_bytes += bytes;
+		ret->bytes += bytes;
 		if (first)
-			server->binlog_age_ms = age_ms;
+			ret->age_ms = age_ms;
 		first = false;
 	}
-	server->binlogs_known = tri_of(!first);
+	ret->known = tri_of(!first);
 }
 
-void binlogs_observe(struct context *ctx, struct facts *facts)
+static struct binlog_facts look(struct context *ctx)
 {
+	struct binlog_facts facts = {0};
 	struct sql_rows rows = {0};
 	_cleanup_free_ char *wanted = expiry_wanted(ctx);
-	ctx->binlogs_seen = true;
-	facts->expiry_wanted = wanted ? tri_of(*wanted) : TRI_UNKNOWN;
-	if (facts->expiry_wanted != TRI_YES || context_query(ctx, ctx->sql, STATEMENT_BINLOG_EXPIRY, &rows, &ctx->last, NULL) != SQL_OK)
-		return;
+	facts.wanted = wanted ? tri_of(*wanted) : TRI_UNKNOWN;
+	if (facts.wanted != TRI_YES || context_query(ctx, ctx->sql, STATEMENT_BINLOG_EXPIRY, &rows, &ctx->last, NULL) != SQL_OK)
+		return facts;
 	const char *expiry = sql_value(&rows, 0, "expiry");
-	facts->server.expires = expiry ? tri_of(strcmp(expiry, "0") != 0) : TRI_UNKNOWN;
-	files_observe(sql_value(&rows, 0, "list"), sql_value(&rows, 0, "directory"), &facts->server);
+	facts.expire = expiry ? tri_of(strcmp(expiry, "0") != 0) : TRI_UNKNOWN;
+	files_observe(sql_value(&rows, 0, "list"), sql_value(&rows, 0, "directory"), &facts);
 	sql_rows_clear(&rows);
+	return facts;
+}
+
+void binlogs_observe(struct context *ctx, struct binlog_facts *ret)
+{
+	if (!ctx->binlogs_seen)
+		ctx->binlogs = look(ctx);
+	ctx->binlogs_seen = true;
+	*ret = ctx->binlogs;
 }
 
 void binlogs_expire(struct context *ctx, bool expire, const char *reason)
 {
 	struct error err = {0};
 	_cleanup_free_ char *wanted = expiry_wanted(ctx);
+	ctx->binlogs = (struct binlog_facts){0};
 	if (!wanted || !*wanted)
 		return;
 	if (context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_EXPIRY, &err, "value", expire ? wanted : "0", NULL) == SQL_OK)

@@ -491,8 +491,8 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	facts.published = published_state(ctx, &facts);
 	/* A lone node has no peers to look at: as often as it would. */
 	bool due = facts.peers_known == TRI_YES || (ctx->config.instance.clone_max <= 1 && facts.published == TRI_NO);
-	if ((look & LOOK_BINLOGS) && due && facts.server.state == SERVER_UP && ctx->sql && !ctx->binlogs_seen)
-		binlogs_observe(ctx, &facts);
+	if ((look & LOOK_BINLOGS) && due && facts.server.state == SERVER_UP && ctx->sql)
+		binlogs_observe(ctx, &facts.binlogs);
 	if (ctx->reported) {
 		_cleanup_free_ char *now = report_text(ctx, &facts, ctx->config.instance.notify_promote);
 		facts.reported = tri_of(str_equal(now, ctx->reported));

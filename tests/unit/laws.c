@@ -568,20 +568,20 @@ static bool somebody_reported_here(uint64_t epoch)
 static const char *binlogs_law(enum step step)
 {
 	const struct server_facts *server = &facts.server;
-	bool within =
-	    server->binlogs_known != TRI_YES || (server->binlog_age_ms <= config.binlog_keep_ms &&
-						 (config.binlog_keep_size == 0 || server->binlog_bytes <= config.binlog_keep_size));
+	const struct binlog_facts *binlogs = &facts.binlogs;
+	bool within = binlogs->known != TRI_YES || (binlogs->age_ms <= config.binlog_keep_ms &&
+						    (config.binlog_keep_size == 0 || binlogs->bytes <= config.binlog_keep_size));
 	uint64_t here = 1;
 
 	for (size_t i = 0; i < facts.peer_count; i++)
 		here += peers[i].role == ROLE_PRIMARY || peers[i].role == ROLE_REPLICA;
 	bool all_here = facts.peers_known == TRI_YES && here == voters() &&
 			(facts.local_role == ROLE_REPLICA || (server->replicas_known == TRI_YES && server->ours + 1 >= voters()));
-	LAW(facts.expiry_wanted == TRI_YES && server->state == SERVER_UP && facts.worker == TRI_NO);
+	LAW(binlogs->wanted == TRI_YES && server->state == SERVER_UP && facts.worker == TRI_NO);
 	if (step == STEP_EXPIRE_BINLOGS)
-		LAW(server->expires == TRI_NO && (all_here || !within || config.binlog_keep_ms == 0));
+		LAW(binlogs->expire == TRI_NO && (all_here || !within || config.binlog_keep_ms == 0));
 	else
-		LAW(server->expires == TRI_YES && !all_here && within && facts.peers_known == TRI_YES && config.binlog_keep_ms > 0);
+		LAW(binlogs->expire == TRI_YES && !all_here && within && facts.peers_known == TRI_YES && config.binlog_keep_ms > 0);
 	return NULL;
 }
 

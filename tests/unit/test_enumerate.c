@@ -328,11 +328,11 @@ TEST(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary)
 TEST(binary_logs_expire_only_where_nobody_needs_them_or_beyond_the_limits)
 {
 	static const struct dial dials[] = {
-	    TRI(expiry_wanted),
-	    TRI(server.expires),
-	    TRI(server.binlogs_known),
-	    DIAL(server.binlog_bytes, NUMBER, 0, 1000, 1001),
-	    DIAL(server.binlog_age_ms, NUMBER, 0, 60000, 60001),
+	    TRI(binlogs.wanted),
+	    TRI(binlogs.expire),
+	    TRI(binlogs.known),
+	    DIAL(binlogs.bytes, NUMBER, 0, 1000, 1001),
+	    DIAL(binlogs.age_ms, NUMBER, 0, 60000, 60001),
 	    TRI(peers_known),
 	    TRI(server.replicas_known),
 	    DIAL(server.ours, NUMBER, 0, 1, 2),
