@@ -49,7 +49,7 @@ TARGETS = [
 def mend_stop(lab, name):
     """When it has stopped and says so, what it tells the operator to do helps."""
     text = shown(lab)
-    stopped = re.search(CLEAR_STOP + r".*?To try again: ([^'\n]+)", text)
+    stopped = re.search(CLEAR_STOP + r".*?To try again: (crm_attribute [^)'\n]+)", text)
     check(stopped, f"{name} is neither in sync nor has it stopped with a clear sentence: progress {progress(lab, name)!r}, crm_mon: "
                    f"{text[text.find('Failed Resource Actions'):][-600:]}")
     lab.on_live_node(stopped[1].strip())
