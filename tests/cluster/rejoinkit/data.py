@@ -101,17 +101,17 @@ def asides(lab, name):
     return [os.path.basename(path) for path in found.split()]
 
 
-def wait_for_worker(lab, name):
-    """A re-provision begins with the worker that detaches itself."""
-    lab.wait_until(lambda: worker_is_there(lab, name) or said(lab, name), 60, f"{name} to begin its re-provision", interval=0.05)
+def wait_for_worker(lab, name, marker="worker"):
+    """A re-provision begins with the worker that detaches itself; its donor has one, too."""
+    lab.wait_until(lambda: worker_is_there(lab, name, marker), 60, f"the {marker} of {name} to begin", interval=0.02)
 
 
 # A marker names a process by its number and its start; what is left of one that has died names nobody.
 MARKED = 'read -r pid start rest < /run/systole/db/{} && [ "$(cut -d " " -f 22 /proc/$pid/stat)" = "$start" ]'
 
 
-def worker_is_there(lab, name):
-    return lab.node(name).run(MARKED.format("worker")).ok
+def worker_is_there(lab, name, marker="worker"):
+    return lab.node(name).run(MARKED.format(marker)).ok
 
 
 def refill(lab, name):

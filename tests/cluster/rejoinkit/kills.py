@@ -1,4 +1,5 @@
 """In every phase of a re-provision something dies. It ends in sync or with a clear stop, and every acknowledged row is there."""
+import dataclasses
 import random
 import re
 import time
@@ -34,15 +35,24 @@ def kill_marked(marker):
     return kill
 
 
-# Whose, what, and how; the last word: for which servers.
+@dataclasses.dataclass(frozen=True)
+class Target:
+    whose: str
+    what: str
+    kill: object
+    servers: tuple = ("mariadb", "mysql")
+    begin: tuple = ("recipient", "worker")      # whose detached process begins what is disturbed: its marker
+    share: float = 1.0                          # of the whole length, from there
+
+
 TARGETS = [
-    ("recipient", "worker", kill_marked("worker"), ("mariadb", "mysql")),
-    ("recipient", "server", kill_server, ("mariadb", "mysql")),
-    ("recipient", "node", kill_node, ("mariadb", "mysql")),
-    ("donor", "server", kill_server, ("mariadb", "mysql")),
-    ("donor", "node", kill_node, ("mariadb", "mysql")),
-    ("donor", "worker", kill_marked("donor"), ("mariadb",)),        # MySQL's server hands out its copies itself
-    ("primary", "server", kill_server, ("mariadb", "mysql")),
+    Target("recipient", "worker", kill_marked("worker")),
+    Target("recipient", "server", kill_server),
+    Target("recipient", "node", kill_node),
+    Target("donor", "server", kill_server),
+    Target("donor", "node", kill_node),
+    Target("donor", "worker", kill_marked("donor"), ("mariadb",), ("donor", "donor"), 0.5),     # MySQL's server hands out copies itself
+    Target("primary", "server", kill_server),
 ]
 
 
@@ -58,15 +68,14 @@ def mend_stop(lab, name):
 
 def moment(lab, target, after):
     """One kill at one moment. Returns what was seen, or None when there was nothing to kill any more."""
-    (whose, what, kill, _) = target
     recipient, donor = recipient_and_donor(lab)
     roles = {"recipient": recipient, "donor": donor, "primary": lab.primary()}
     with Trial(lab, settle=COPY_S, writers=3) as trial:
         schema = diverge(lab, recipient)
-        wait_for_worker(lab, recipient)
+        wait_for_worker(lab, roles[target.begin[0]], target.begin[1])
         time.sleep(after)                               # the random moment
         phase = progress(lab, recipient)
-        done = kill(lab, lab.node(roles[whose]))
+        done = target.kill(lab, lab.node(roles[target.whose]))
         killed = time.monotonic()
         stop = ""
         try:
@@ -79,7 +88,7 @@ def moment(lab, target, after):
     expect_everything(lab)
     there = [node.name for node in lab.nodes if schema_is_there(lab, node.name, schema) is not False]
     check(not there, f"the transaction that only {recipient} had is on {there}")
-    told = f"{whose}'s {what} on {roles[whose]} {after:.1f} s into it ({phase or 'no progress yet'}): in sync {took:.1f} s later{stop}"
+    told = f"{target.whose}'s {target.what} on {roles[target.whose]} {after:.1f} s into it ({phase or 'no progress yet'}): in sync {took:.1f} s later{stop}"
     print(f"     {told if done else 'nothing to kill: ' + told}; acknowledged {len(trial.log.acked)}, lost 0", flush=True)
     return took if done else None
 
@@ -104,7 +113,7 @@ class Kills:
             took, idle = [], 0
             try:
                 while len(took) < moments:
-                    seconds = moment(lab, target, self.dice.random() * self.length)
+                    seconds = moment(lab, target, self.dice.random() * target.share * self.length)
                     took += [seconds] if seconds is not None else []
                     idle += seconds is None
                     check(idle <= 3 * moments, f"{idle} times there was nothing to kill, and only {len(took)} times something")
@@ -128,7 +137,7 @@ def rescue(lab):
 
 def tests(options):
     """The kinds of MySQL are fewer; all moments together are at least as many as were asked for."""
-    possible = [target for target in TARGETS if options.server in target[3]]
+    possible = [target for target in TARGETS if options.server in target.servers]
     each = -(-options.moments // len(possible))
     kills = Kills(options.seed)
-    return [(f"a re-provision in which the {target[0]}'s {target[1]} is killed, {each} moments", kills.test(target, each)) for target in possible]
+    return [(f"a re-provision in which the {target.whose}'s {target.what} is killed, {each} moments", kills.test(target, each)) for target in possible]
