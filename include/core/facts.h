@@ -141,6 +141,7 @@ struct facts {
 	enum tri aside;		/* the data that a copy has replaced is still there */
 	uint64_t copies_failed; /* one after the other */
 	char *copy_error;	/* the last one's */
+	enum tri copy_due;	/* so long ago that it may be tried again */
 	enum tri fill_asked;	/* an operator asks for a copy */
 	enum tri donating;	/* a process of ours hands out a copy */
 	enum tail_state tail;

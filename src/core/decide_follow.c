@@ -59,6 +59,11 @@ static struct verdict provision(const struct config *config, const struct facts 
 		return verdict_done(OCF_DEGRADED, "not filled: %llu copies have failed, the last one: %.200s. To try again: %.200s",
 				    (unsigned long long)facts->copies_failed, facts->copy_error ? facts->copy_error : "not known", command);
 	}
+	/* Meanwhile the node is what it can be: with a server that is up, its word counts in an election. */
+	if (facts->copies_failed > 0 && facts->copy_due != TRI_YES && facts->fill_asked != TRI_YES)
+		return verdict_done(OCF_DEGRADED, "not filled: attempt %llu of %d has failed, the next one comes soon: %.300s",
+				    (unsigned long long)facts->copies_failed, COPIES_MAX,
+				    facts->copy_error ? facts->copy_error : "not known");
 	/* The copy is to hold what the primary has now, and what only this node has is kept. */
 	if (primary->asked == TRI_UNKNOWN)
 		return verdict_look(LOOK_PRIMARY);

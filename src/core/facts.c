@@ -109,6 +109,7 @@ static const struct fact_row own_rows[] = {
     {"aside", FACT_NAMES, OWN(aside), tri_names},
     {"copies_failed", FACT_NUMBER, OWN(copies_failed), NULL},
     {"copy_error", FACT_TEXT, OWN(copy_error), NULL},
+    {"copy_due", FACT_NAMES, OWN(copy_due), tri_names},
     {"fill_asked", FACT_NAMES, OWN(fill_asked), tri_names},
     {"donating", FACT_NAMES, OWN(donating), tri_names},
     {"tail", FACT_NAMES, OWN(tail), tail_names},

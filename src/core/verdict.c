@@ -137,6 +137,8 @@ const char *state_word(const struct facts *facts, const struct verdict *verdict)
 	}
 	if (str_starts(verdict->reason, "diverged"))
 		return "diverged";
+	if (str_starts(verdict->reason, "not filled"))
+		return "not filled";
 	if (facts->server.applier_error)
 		return "broken: replication stopped";
 	return facts->server.lagging == TRI_YES ? "catching up" : "replica";

@@ -146,9 +146,10 @@ static int prepare(const struct context *ctx, const struct copy_programs *progra
 	int status = 0;
 	if (proc_help(&helper, clock_now_ms() + COPY_DEADLINE_MS, &status, NULL, &errors, err))
 		return -1;
-	if (status != 0 || !errors || !strstr(errors, "completed OK!"))
-		return error_set(err, OCF_ERR_GENERIC, "%s --prepare has failed with status %d", programs->backup, status);
-	return 0;
+	size_t length = errors ? strlen(errors) : 0;
+	return status == 0 ? 0
+			   : error_set(err, OCF_ERR_GENERIC, "%s --prepare has failed with status %d: %s", programs->backup, status,
+				       errors ? errors + (length > 300 ? length - 300 : 0) : "");
 }
 
 /* Where the copy was taken: the last column of the backup program's note. NULL: there is none. */

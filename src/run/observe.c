@@ -389,6 +389,13 @@ static enum tri is_alive(const char *marker)
 	return tri_of(proc.pid != 0 && proc_state(&proc) != PROC_DEAD);
 }
 
+/* Each pause between two copies is longer than the one before. */
+static enum tri is_copy_due(const struct context *ctx, uint64_t failed)
+{
+	uint64_t age_ms, pause_ms = 2000ull << (failed < 6 ? failed : 6);
+	return file_age_ms(ctx->failures_file, &age_ms) ? tri_of(age_ms >= pause_ms) : TRI_UNKNOWN;
+}
+
 static void observe_copy(struct context *ctx, struct facts *facts)
 {
 	_cleanup_free_ char *text = NULL, *failures = NULL;
@@ -402,8 +409,10 @@ static void observe_copy(struct context *ctx, struct facts *facts)
 	facts->donating = is_alive(ctx->donor_marker);
 	if (file_read(ctx->failures_file, 1024, &failures, &ignored) == 0 && failures) {
 		const char *at = failures;
-		if (parse_digits(&at, &facts->copies_failed))
+		if (parse_digits(&at, &facts->copies_failed)) {
 			str_set(&facts->copy_error, at + (*at == ' '));
+			facts->copy_due = is_copy_due(ctx, facts->copies_failed);
+		}
 	}
 }
 

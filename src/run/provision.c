@@ -187,17 +187,14 @@ static void wish_forget(struct context *ctx, const struct facts *facts)
 		log_warning("node attribute %s: %s", name, err.sentence);
 }
 
-/* Each pause is longer than the one before. */
 static void failure_note(struct context *ctx, const struct facts *facts, const struct error *why)
 {
 	struct error err;
-	uint64_t failed = facts->fill_asked == TRI_YES ? 1 : facts->copies_failed + 1, pause_ms = 2000ull << (failed < 6 ? failed : 6);
+	uint64_t failed = facts->fill_asked == TRI_YES ? 1 : facts->copies_failed + 1;
 	_cleanup_free_ char *text = str_printf("%llu %s", (unsigned long long)failed, why->sentence);
-	if (file_write_durably(ctx->failures_file, text, 0600, &err))
+	if (dir_make(ctx->state_dir, 0700, 0, 0, &err) || file_write_durably(ctx->failures_file, text, 0600, &err))
 		log_warning("%s", err.sentence);
-	copy_progress(ctx, 0, "attempt %llu has failed, the next one comes in %llu s: %.400s", (unsigned long long)failed,
-		      (unsigned long long)(pause_ms / 1000), why->sentence);
-	clock_pause_ms(pause_ms);
+	log_warning("provisioning: attempt %llu has failed", (unsigned long long)failed);
 }
 
 int provision(struct context *ctx, const struct facts *facts, const char *node, struct error *err)

@@ -413,6 +413,7 @@ static const char *provision_law(const struct verdict *v)
 	LAW(facts.local_role == ROLE_REPLICA && facts.server.writable == TRI_NO);
 	LAW(facts.worker == TRI_NO || (facts.detached == TRI_YES && facts.worker == TRI_UNKNOWN));
 	LAW(facts.server.state == SERVER_UP);
+	LAW(facts.fill_asked == TRI_YES || facts.copies_failed == 0 || (facts.copies_failed < 5 && facts.copy_due == TRI_YES));
 	if (facts.filling == TRI_YES)
 		return NULL;
 	if (empty) {
