@@ -136,6 +136,13 @@ static void session_end(struct channel *channel)
 	channel->socket = -1;
 }
 
+static void channel_clear(struct channel *channel)
+{
+	session_end(channel);
+	if (channel->credentials)
+		gnutls_certificate_free_credentials(channel->credentials);
+}
+
 /* A machine that has lost its power says nothing: twenty seconds without an answer are the end. */
 static void socket_watch(int fd)
 {
@@ -375,7 +382,7 @@ static int deadline_read(const char *seconds, uint64_t *ret_deadline_ms)
 
 static int send_copy(char **args)
 {
-	struct channel channel = {.socket = -1};
+	_cleanup_(channel_clear) struct channel channel = {.socket = -1};
 	uint64_t deadline_ms = 0, rate;
 	if (!parse_u64(args[3], 0, 1 << 20, &rate))
 		return complain("'%s' is no rate", args[3]);
@@ -387,7 +394,7 @@ static int send_copy(char **args)
 
 static int receive_copy(char **args)
 {
-	struct channel channel = {.socket = -1};
+	_cleanup_(channel_clear) struct channel channel = {.socket = -1};
 	uint64_t deadline_ms = 0;
 	if (deadline_read(args[2], &deadline_ms) || identity_read(&channel, args[0]))
 		return -1;

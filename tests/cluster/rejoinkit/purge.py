@@ -58,7 +58,8 @@ def wait_for_purge(lab, name, log):
 
 def begin(lab, **parameters):
     """A short expiry, which is in force on all nodes once they have seen each other. Returns the primary, and a replica."""
-    set_parameters(lab, additional_parameters=f"--binlog-expire-logs-seconds={EXPIRY_S}", **parameters)
+    set_parameters(lab, **parameters)       # by itself: it would overtake the restarts of the next
+    set_parameters(lab, additional_parameters=f"--binlog-expire-logs-seconds={EXPIRY_S}")
     primary = wait_whole(lab)
     wait_for_expiry(lab, [node.name for node in lab.nodes], True)
     rotate(lab, [primary], 2)
@@ -115,7 +116,8 @@ def limit_reached(lab):
         wait_for_expiry(lab, [primary], False)          # small again, and the node is still missing
     finally:
         standby(lab, name, False)
-        set_parameters(lab, additional_parameters=None, binlog_keep_size=None)
+        set_parameters(lab, binlog_keep_size=None)
+        set_parameters(lab, additional_parameters=None)
     wait_whole(lab)
     return f"{primary} let them go {took:.0f} s after there were more than {LIMIT >> 10} KiB, with {len(stay)} of {len(lab.nodes)} nodes up"
 
