@@ -14,11 +14,21 @@ const struct record *facts_record(const struct facts *facts)
 	return newest;
 }
 
+/* Instances that there should be. Pacemaker tells the number to actions that it begins, and monitors that run already keep the one they were
+ * begun with: that there are more than these know of is seen. */
+static uint64_t members(const struct config *config, const struct facts *facts)
+{
+	uint64_t here = 1;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		here += facts->peers[i].role == ROLE_PRIMARY || facts->peers[i].role == ROLE_REPLICA;
+	return here > config->instance.clone_max && !facts_lone(config) ? here : config->instance.clone_max;
+}
+
 uint64_t facts_voters(const struct config *config, const struct facts *facts)
 {
-	uint64_t recorded = facts_lone(config) ? 1 : facts_record(facts)->voters;
+	uint64_t recorded = facts_lone(config) ? 1 : facts_record(facts)->voters, present = members(config, facts);
 	/* While their number changes, both the old and the new ones must be able to meet. */
-	return recorded > config->instance.clone_max ? recorded : config->instance.clone_max;
+	return recorded > present ? recorded : present;
 }
 
 static bool waits_for_one(const struct facts *facts)
@@ -71,12 +81,10 @@ const struct record *facts_superseding_record(const struct config *config, const
 /* Rule 13: who acknowledged is not known, so only while nobody else is there than those who stay voters. */
 uint64_t facts_voters_marked(const struct config *config, const struct facts *facts)
 {
-	uint64_t others = 0, voters = facts_voters(config, facts);
+	uint64_t others = 0, voters = facts_voters(config, facts), present = members(config, facts);
 	for (size_t i = 0; i < facts->peer_count; i++)
 		others += facts->peers[i].role == ROLE_REPLICA;
-	return voters > config->instance.clone_max && (facts->peers_known != TRI_YES || others >= config->instance.clone_max)
-		   ? voters
-		   : config->instance.clone_max;
+	return voters > present && (facts->peers_known != TRI_YES || others >= present) ? voters : present;
 }
 
 enum tri facts_outsiders(const struct facts *facts)

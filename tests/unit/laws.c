@@ -39,9 +39,18 @@ static bool ours(const struct record *record)
 }
 
 /* N: until fewer are recorded, as many as there were. */
+static uint64_t instances(void)
+{
+	uint64_t here = 1;
+
+	for (size_t i = 0; i < facts.peer_count; i++)
+		here += peers[i].role == ROLE_PRIMARY || peers[i].role == ROLE_REPLICA;
+	return config.instance.clone_max > 1 && here > config.instance.clone_max ? here : config.instance.clone_max;
+}
+
 static uint64_t voters(void)
 {
-	uint64_t recorded = newest()->voters, present = config.instance.clone_max;
+	uint64_t recorded = newest()->voters, present = instances();
 
 	if (present < 2)
 		return present;
@@ -111,7 +120,7 @@ static bool voters_may_be(uint64_t number)
 
 	for (size_t i = 0; i < facts.peer_count; i++)
 		others += peers[i].role == ROLE_REPLICA;
-	return number == voters() || (number == config.instance.clone_max && (facts.marked == TRI_YES || law_acknowledgers() == 0) &&
+	return number == voters() || (number == instances() && (facts.marked == TRI_YES || law_acknowledgers() == 0) &&
 				      facts.peers_known == TRI_YES && others < number);
 }
 
