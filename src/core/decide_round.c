@@ -185,6 +185,10 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	if (facts->peers_known != TRI_YES)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "has no report: %s", ATTRIBUTES_UNREADABLE)
 						       : verdict_look(LOOK_PEERS);
+	/* After a reload Pacemaker 3 takes the primary for a replica, and promotes it once more. A promise would depose it. */
+	const struct peer_facts *chosen = facts_find(facts, candidate);
+	if (chosen && chosen->role == ROLE_PRIMARY && chosen->epoch >= facts->promised)
+		return verdict_done(OCF_SUCCESS, "%s is the primary already", candidate);
 	/* What it publishes says whether there is anything in it. */
 	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);
