@@ -94,6 +94,6 @@ def expect_same_application(lab):
 
 
 TESTS = [
-    ("a replica that was down for several binary logs returns without a copy", down_for_logs),
-    ("a replica that was down beyond the binary logs is filled again", down_for_too_long),
+    ("a replica whose node was off for several binary logs returns without a copy", down_for_logs),
+    ("a replica whose node was off beyond the binary logs is filled again", down_for_too_long),
 ]
