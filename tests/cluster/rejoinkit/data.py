@@ -47,11 +47,16 @@ def data_mb(lab, name):
 
 # Divergence
 
-def diverge(lab, name):
-    """A replica writes a table of its own: a transaction that nobody else has. Returns the schema."""
+STOP_RECEIVER = {"mariadb": "STOP SLAVE IO_THREAD", "mysql": "STOP REPLICA IO_THREAD"}
+
+
+def diverge(lab, name, noticed_at_once=True):
+    """A replica writes a table of its own: a transaction that nobody else has. Returns the schema. A replica that replicates is compared with its
+    primary twice a minute, and one that is to be connected again at once."""
     schema = f"errant_{time.monotonic_ns() // 1000000}"
     opened = "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0; " if lab.flavour.name == "mysql" else ""
-    lab.sql(name, f"{opened}CREATE DATABASE {schema}; CREATE TABLE {schema}.own (id INT PRIMARY KEY); INSERT INTO {schema}.own VALUES (1)")
+    lab.sql(name, f"{opened}CREATE DATABASE {schema}; CREATE TABLE {schema}.own (id INT PRIMARY KEY); INSERT INTO {schema}.own VALUES (1); "
+                  + (STOP_RECEIVER[lab.flavour.name] if noticed_at_once else ""))
     return schema
 
 

@@ -61,7 +61,7 @@ def own_transaction(lab):
         name = others(lab, trial.before)[0]
         before = copies(lab, name)
         started = time.monotonic()
-        wait_refilled(lab, name, diverge(lab, name))
+        wait_refilled(lab, name, diverge(lab, name, noticed_at_once=False))
         took = time.monotonic() - started
     check(copies(lab, name) > before, f"{name} came back without a copy")
     kept = lab.node(name).run("cat $(ls -d /var/lib/systole/db/set-aside-* | tail -n 1)/gtids")
@@ -71,15 +71,16 @@ def own_transaction(lab):
 
 def percent(lab):
     """Slowed down, a copy can be watched: the node's attribute goes up in steps of ten, and is a replica's again at the end."""
-    wait_whole(lab)
+    primary = wait_whole(lab)
     fill(lab, DATA_MB)
-    name = recipient_and_donor(lab)[0]
     set_parameters(lab, provision_rate=str(RATE_MB))
     try:
         wait_whole(lab)
+        name = recipient_and_donor(lab)[0]
         schema = diverge(lab, name)
         seen = watch_percent(lab, name, schema)
         wait_refilled(lab, name, schema)
+        check(lab.primary() == primary, f"the role went from {primary} to {lab.primary()}, though only provision_rate was changed")
     finally:
         set_parameters(lab, provision_rate=None)
     wait_whole(lab)
