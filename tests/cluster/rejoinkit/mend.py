@@ -78,9 +78,8 @@ def percent(lab):
         wait_whole(lab)
         name = recipient_and_donor(lab)[0]
         schema = diverge(lab, name)
-        seen = watch_percent(lab, name, schema)
+        seen = watch_percent(lab, name, primary)
         wait_refilled(lab, name, schema)
-        check(lab.primary() == primary, f"the role went from {primary} to {lab.primary()}, though only provision_rate was changed")
     finally:
         set_parameters(lab, provision_rate=None)
     wait_whole(lab)
@@ -92,11 +91,13 @@ def percent(lab):
     return f"crm_mon showed {seen} percent of a copy with {RATE_MB} MB/s"
 
 
-def watch_percent(lab, name, schema):
+def watch_percent(lab, name, primary):
     """The steps that crm_mon has shown for the node, until it has its copy."""
     before, seen = copies(lab, name), []
 
     def ended():
+        now = lab.primary()
+        check(now == primary, f"the role went from {primary} to {now}, though only provision_rate was changed")
         found = re.fullmatch(r"provisioning (\d+)%", state_word(lab, name))
         if found and int(found[1]) not in seen[-1:]:
             seen.append(int(found[1]))
