@@ -144,8 +144,8 @@ def recipient_and_donor(lab):
 
 
 def copied_by(log):
-    """Of the last copy in a worker's log: (megabytes or None, seconds)."""
-    found = re.findall(r"provisioning: copied (?:(\d+) MB in|from \S+ in) ([\d.]+) s", log)
-    check(found, "worker.log does not say how long the copy took")
+    """Of the last copy of files in a worker's log: (megabytes, seconds)."""
+    found = re.findall(r"provisioning: copied (\d+) MB in ([\d.]+) s", log)
+    check(found, f"worker.log does not say how much was copied, and how long it took: {log[-500:]}")
     megabytes, seconds = found[-1]
-    return int(megabytes) if megabytes else None, float(seconds)
+    return int(megabytes), float(seconds)

@@ -6,7 +6,7 @@ import time
 from suite import check
 from durabilitykit.look import DATADIR, wait_whole
 
-from .data import copied_by, data_mb, fill, recipient_and_donor, refill, worker_log
+from .data import copied_by, fill, recipient_and_donor, refill, worker_log
 
 SHARE = 0.5
 TARGET = DATADIR + "/.lab-copy"
@@ -44,28 +44,35 @@ def cp(lab, donor, recipient):
     return size, took, synced
 
 
-def moved_mb(lab, name, told):
-    """MySQL does not say how much it has moved, but keeps count of it."""
-    if told:
-        return told
-    counted = lab.sql(name, "SELECT COALESCE(SUM(data), 0) FROM performance_schema.clone_progress")[0][0]
-    return int(counted) / (1 << 20) or data_mb(lab, name)
+CLONED = """SELECT SUM(data), TIMESTAMPDIFF(MICROSECOND, MIN(begin_time), MAX(end_time)) FROM performance_schema.clone_progress
+            WHERE stage IN ('FILE COPY', 'PAGE COPY', 'REDO COPY')"""
+
+
+def copy_phase(lab, name):
+    """(megabytes, seconds): MySQL keeps the figures of its last copy itself, without what goes before and after the transfer."""
+    if lab.flavour.name == "mysql":
+        data, microseconds = lab.sql(name, CLONED)[0]
+        check("NULL" not in (data, microseconds), f"{name} knows of no copy")
+        return int(data) / (1 << 20), int(microseconds) / 1e6
+    return copied_by(worker_log(lab, name))
 
 
 def half_of_cp(big):
+    """cp goes before and after the copy, for the machine is not always as fast."""
     def test(lab):
         wait_whole(lab, 300)
         fill(lab, big)
         recipient, donor = recipient_and_donor(lab)
+        plain = [cp(lab, donor, recipient)]
         worked, whole = refill(lab, recipient)
-        told, seconds = copied_by(worker_log(lab, recipient))
-        moved = moved_mb(lab, recipient, told)
+        moved, seconds = copy_phase(lab, recipient)
         check(moved >= big, f"the copy has moved {moved:.0f} MB of {big} MB of rows")
-        size, took, synced = cp(lab, donor, recipient)
-        copy, plain = moved / seconds, size / took
-        figures = f"copy {moved:.0f} MB in {seconds:.1f} s: {copy:.0f} MB/s; cp {size:.0f} MB in {took:.1f} s: {plain:.0f} MB/s " \
-                  f"({size / synced:.0f} MB/s with sync); ratio {copy / plain:.2f}; the worker took {worked:.1f} s, in sync after {whole:.1f} s"
-        check(copy >= SHARE * plain, f"{figures}: less than {SHARE}")
+        plain.append(cp(lab, donor, recipient))
+        size, took, synced = (sum(column) for column in zip(*plain))
+        copy, rate = moved / seconds, size / took
+        figures = f"copy {moved:.0f} MB in {seconds:.1f} s: {copy:.0f} MB/s; cp, twice, {size:.0f} MB in {took:.1f} s: {rate:.0f} MB/s " \
+                  f"({size / synced:.0f} MB/s with sync); ratio {copy / rate:.2f}; the worker took {worked:.1f} s, in sync after {whole:.1f} s"
+        check(copy >= SHARE * rate, f"{figures}: less than {SHARE}")
         return figures
     return test
 
