@@ -51,6 +51,7 @@ enum statement {
 	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */
 	STATEMENT_RESET_BINLOG,
 	STATEMENT_SET_BINLOG_STATE, /* {set}; MariaDB */
+	STATEMENT_COPY_SESSION,	    /* before the lock is taken */
 	STATEMENT_COPY_ORDER,	    /* {attempt}: one row: lives, when a session that wants this copy is still there; MariaDB */
 	STATEMENT_COPY_LOCK,	    /* {attempt}: one row: taken, 1 when this session has it now; NULL where files are not copied */
 	STATEMENT_DATA_SIZE,	    /* one row: bytes; refused without PROCESS */

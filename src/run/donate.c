@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/parse.h"
 #include "base/str.h"
@@ -74,7 +75,7 @@ static bool order_lives(struct context *ctx, const char *attempt)
 	return lives;
 }
 
-/* The order that names this node as its donor; false: none is there. The caller clears. */
+/* The order that names this node as its donor, and whose node still waits; false: none is there. The caller clears. */
 static bool order_find(struct context *ctx, char **ret_node, struct fields *ret)
 {
 	struct attr_values values = {0};
@@ -168,20 +169,27 @@ static void serve(struct context *ctx, const char *node, const struct fields *or
 	free(fingerprint);
 }
 
-/* Until the other has read it. */
-static void answer_withdraw(struct context *ctx)
+static bool is_ordered(struct context *ctx, const char *node, const char *attempt)
+{
+	struct attr_values values = {0};
+	struct error ignored;
+	_cleanup_free_ char *name = copy_attr_name(ctx, COPY_SIDE_RECIPIENT);
+	if (cluster_attr_query(name, &values, clock_now_ms() + 2000, &ignored))
+		return true;
+	const char *text = attr_values_get(&values, node);
+	bool there = text && strstr(text, attempt);
+	attr_values_clear(&values);
+	return there;
+}
+
+/* Once the other has read it, and so has withdrawn its order. */
+static void answer_withdraw(struct context *ctx, const char *node, const char *attempt)
 {
 	_cleanup_free_ char *name = copy_attr_name(ctx, COPY_SIDE_DONOR);
 	uint64_t deadline_ms = clock_now_ms() + LINGER_MS;
 	struct error err;
-	for (;; clock_pause_ms(500)) {
-		struct fields order = {0};
-		_cleanup_free_ char *node = NULL;
-		bool there = order_find(ctx, &node, &order);
-		fields_clear(&order);
-		if (!there || clock_left_ms(deadline_ms) == 0)
-			break;
-	}
+	while (is_ordered(ctx, node, attempt) && clock_left_ms(deadline_ms) > 0)
+		clock_pause_ms(500);
 	if (cluster_attr_set(name, NULL, ATTR_PRIVATE, clock_now_ms() + 5000, &err))
 		log_warning("node attribute %s: %s", name, err.sentence);
 }
@@ -191,15 +199,21 @@ static int donor_main(void *data)
 	struct context *ctx = data;
 	struct fields order = {0};
 	_cleanup_free_ char *node = NULL;
+	struct error busy;
+	int lock = -1;
 	uint64_t deadline_ms = clock_now_ms() + ORDER_MS;
 	log_open(ctx->config.instance.resource, "donor", NULL, NULL);
+	/* Two monitors may have seen one order. */
+	if (proc_lock_directory(ctx->state_dir, &lock, &busy))
+		return 0;
 	while (!order_find(ctx, &node, &order) && clock_left_ms(deadline_ms) > 0)
 		clock_pause_ms(200);
 	if (node) {
 		serve(ctx, node, &order);
-		answer_withdraw(ctx);
+		answer_withdraw(ctx, node, fields_get(&order, "attempt"));
 		fields_clear(&order);
 	}
+	close(lock);
 	context_close(ctx);
 	cluster_close();
 	return 0;

@@ -53,6 +53,7 @@ static int lock_take(struct context *ctx, const struct peer_facts *donor, const 
 {
 	struct sql_rows rows = {0};
 	if (context_connect_peer(ctx, donor->address, donor->port, clock_now_ms() + 5000, ret, err) != SQL_OK ||
+	    context_run(ctx, *ret, STATEMENT_COPY_SESSION, err, NULL) != SQL_OK ||
 	    context_query(ctx, *ret, STATEMENT_COPY_LOCK, &rows, err, "attempt", attempt, NULL) != SQL_OK)
 		return -1;
 	*ret_taken = rows.rows && str_equal(sql_value(&rows, 0, "taken"), "1");
@@ -77,23 +78,40 @@ static void order_withdraw(struct context *ctx)
 		log_warning("node attribute %s: %s", name, err.sentence);
 }
 
-/* What the donor says to this attempt; false: nothing yet. The caller clears. */
-static bool answer_read(struct context *ctx, const struct order *order, const char *donor, struct fields *ret)
+/* What the donor says now; false: nothing. The caller clears. */
+static bool answer_read(struct context *ctx, const char *donor, struct fields *ret)
 {
 	struct attr_values values = {0};
 	struct error ignored;
 	_cleanup_free_ char *name = copy_attr_name(ctx, COPY_SIDE_DONOR);
-	bool found = false;
 	if (cluster_attr_query(name, &values, clock_now_ms() + 2000, &ignored))
 		return false;
 	const char *text = attr_values_get(&values, donor);
-	if (text && fields_parse(text, ret)) {
-		found = str_equal(fields_get(ret, "attempt"), order->attempt);
-		if (!found)
-			fields_clear(ret);
-	}
+	bool found = text && fields_parse(text, ret);
 	attr_values_clear(&values);
 	return found;
+}
+
+/* For another. What a donor that was killed has left there is overwritten when the next order is seen. */
+static bool donor_is_busy(struct context *ctx, const char *donor, const char *attempt)
+{
+	struct fields answer = {0};
+	bool busy = answer_read(ctx, donor, &answer) && str_equal(fields_get(&answer, "state"), "ready") &&
+		    !str_equal(fields_get(&answer, "attempt"), attempt);
+	fields_clear(&answer);
+	return busy;
+}
+
+/* The lock is there as long as its session is, and that as long as the donor's server. */
+static int lock_check(struct context *ctx, const struct order *order, struct error *err)
+{
+	struct sql_rows rows = {0};
+	if (!order->lock)
+		return 0;
+	if (context_query(ctx, order->lock, STATEMENT_COPY_ORDER, &rows, err, "attempt", order->attempt, NULL) != SQL_OK)
+		return error_wrap(err, "the donor's server is gone");
+	sql_rows_clear(&rows);
+	return 0;
 }
 
 /* Until the donor says `state`, or that it has failed. */
@@ -102,7 +120,7 @@ static int answer_wait(struct context *ctx, struct order *order, const char *don
 	uint64_t deadline_ms = clock_now_ms() + limit_ms;
 	for (;; clock_pause_ms(100)) {
 		struct fields answer = {0};
-		if (answer_read(ctx, order, donor, &answer)) {
+		if (answer_read(ctx, donor, &answer) && str_equal(fields_get(&answer, "attempt"), order->attempt)) {
 			const char *said = fields_get(&answer, "state"), *key = fields_get(&answer, "key"),
 				   *why = fields_get(&answer, "reason");
 			bool reached = str_equal(said, state), failed = str_equal(said, "failed");
@@ -110,12 +128,16 @@ static int answer_wait(struct context *ctx, struct order *order, const char *don
 				str_set(&order->donor_key, key);
 			if (failed)
 				error_set(err, OCF_ERR_GENERIC, "the donor %s says: %.300s", donor, why ? why : "it has failed");
-			fields_clear(&answer);
-			if (reached || failed)
+			if (reached || failed) {
+				fields_clear(&answer);
 				return reached ? 0 : -1;
+			}
 		}
+		fields_clear(&answer);
+		if (lock_check(ctx, order, err))
+			return -1;
 		if (clock_left_ms(deadline_ms) == 0)
-			return error_set(err, OCF_ERR_GENERIC, "%s does not answer: its monitor has not run, or has no tools", donor);
+			return error_set(err, OCF_ERR_GENERIC, "%s does not answer: no monitor has run there", donor);
 	}
 }
 
@@ -244,10 +266,13 @@ static int copy_make(struct context *ctx, struct order *order, const struct peer
 static int order_carry_out(struct context *ctx, struct order *order, const struct peer_facts *donor, uint64_t bytes, struct error *err)
 {
 	copy_progress(ctx, 0, "asks %s for a copy", donor->name);
-	int rc = order_publish(ctx, order, donor, err) || answer_wait(ctx, order, donor->name, "ready", DONOR_MS, err) ||
-			 server_down(ctx, err) || datadir_set_aside(ctx, OWN_REPLACED, err) || copy_make(ctx, order, donor, bytes, err)
-		     ? -1
-		     : 0;
+	int rc = order_publish(ctx, order, donor, err) || answer_wait(ctx, order, donor->name, "ready", DONOR_MS, err) ? -1 : 0;
+	/* From here on the donor's process itself says that it is busy. */
+	sql_close(order->lock);
+	order->lock = NULL;
+	if (rc == 0)
+		rc =
+		    server_down(ctx, err) || datadir_set_aside(ctx, OWN_REPLACED, err) || copy_make(ctx, order, donor, bytes, err) ? -1 : 0;
 	order_withdraw(ctx);
 	return rc;
 }
@@ -259,8 +284,10 @@ int files_from(struct context *ctx, const struct peer_facts *donor, uint64_t byt
 	bool taken = false;
 	if (lock_take(ctx, donor, order.attempt, &order.lock, &taken, err) || channel_identity(&order.identity, &order.fingerprint, err))
 		return -1;
-	if (taken)
-		return order_carry_out(ctx, &order, donor, bytes, err);
+	if (taken && !order_carry_out(ctx, &order, donor, bytes, err))
+		return 0;
+	if (taken && !donor_is_busy(ctx, donor->name, order.attempt))
+		return -1;
 	copy_progress(ctx, 0, "waits until %s has handed out another copy", donor->name);
 	clock_pause_ms(2000);
 	return 0;
