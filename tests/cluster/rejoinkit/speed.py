@@ -69,8 +69,9 @@ def half_of_cp(big):
         check(moved >= big, f"the copy has moved {moved:.0f} MB of {big} MB of rows")
         plain.append(cp(lab, donor, recipient))
         size, took, synced = (sum(column) for column in zip(*plain))
-        copy, rate = moved / seconds, size / took
-        figures = f"copy {moved:.0f} MB in {seconds:.1f} s: {copy:.0f} MB/s; cp, twice, {size:.0f} MB in {took:.1f} s: {rate:.0f} MB/s " \
+        # What CLONE has copied is on the disk; what comes in by the channel is synced later, as cp's is not at all.
+        copy, rate = moved / seconds, size / (synced if lab.flavour.name == "mysql" else took)
+        figures = f"copy {moved:.0f} MB in {seconds:.1f} s: {copy:.0f} MB/s; cp, twice, {size:.0f} MB in {took:.1f} s: {size / took:.0f} MB/s " \
                   f"({size / synced:.0f} MB/s with sync); ratio {copy / rate:.2f}; the worker took {worked:.1f} s, in sync after {whole:.1f} s"
         check(copy >= SHARE * rate, f"{figures}: less than {SHARE}")
         return figures
