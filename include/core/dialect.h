@@ -63,7 +63,6 @@ enum statement {
 	STATEMENT_CLONE_PROGRESS,   /* one row: percent */
 	STATEMENT_PASSWORD_HASH,    /* {password}: one row, hash; NULL where CREATE USER is logged without the password */
 	STATEMENT_TURN_AWAY,	 /* before a shutdown: replicas leave and do not come back; NULL where a shutdown does not wait for them */
-	STATEMENT_BINLOGS,	 /* rows: Log_name */
 	STATEMENT_BINLOG_EXPIRY, /* one row: expiry, 0 when it purges nothing by itself; list, directory: of the binary logs */
 	STATEMENT_SET_BINLOG_EXPIRY, /* {value} */
 	STATEMENT_DATA_EPOCH,	     /* one row: epoch, NULL without marks; refused when the table is not there yet */

@@ -105,7 +105,6 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    /* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
 	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
-	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    MARK_STATEMENTS,
 	},
@@ -269,7 +268,6 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
-	    [STATEMENT_BINLOGS] = "SHOW BINARY LOGS",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    MARK_STATEMENTS,
 	},
