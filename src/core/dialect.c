@@ -260,8 +260,8 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
-	    /* One whose node has died is there until the server notices. */
-	    [STATEMENT_COPY_SESSION] = "SET SESSION wait_timeout = 100",
+	    /* It is asked all the time; one whose node has died would be there for hours. */
+	    [STATEMENT_COPY_SESSION] = "SET SESSION wait_timeout = 10",
 	    [STATEMENT_COPY_LOCK] = "SELECT GET_LOCK(" COPY_LOCK ", 0) AND GET_LOCK({attempt}, 0) AS taken",
 	    [STATEMENT_COPY_ORDER] = "SELECT IS_USED_LOCK({attempt}) AS lives",
 	    [STATEMENT_DATA_SIZE] = "SELECT SUM(FILE_SIZE) AS bytes FROM information_schema.innodb_sys_tablespaces",

@@ -4,7 +4,7 @@ import time
 
 from suite import Trial, check
 from durabilitykit.hands import copies
-from durabilitykit.look import others, set_parameters, wait_acknowledging, wait_whole
+from durabilitykit.look import DATADIR, others, set_parameters, wait_acknowledging, wait_whole
 
 from .data import (COPY_S, asides, data_mb, diverge, expect_everything, fill, recipient_and_donor, said, state_word, wait_refilled,
                    worker_log)
@@ -69,6 +69,26 @@ def own_transaction(lab):
     return f"in sync {took:.1f} s after it; set aside: {kept.stdout.strip()[:80]}; {trial.note}"
 
 
+def damaged_files(lab):
+    """The disk has lost parts of InnoDB's own files while the server was down."""
+    wait_whole(lab)
+    with Trial(lab, expect_move=False, settle=COPY_S) as trial:
+        name = others(lab, trial.before)[0]
+        before = copies(lab, name)
+        files = ["ibdata1", "mysql.ibd"] if lab.flavour.name == "mysql" else ["ibdata1"]
+        write = "; ".join(f"dd if=/dev/urandom of={DATADIR}/{file} bs=16k seek=1 count=60 conv=notrunc" for file in files)
+        lab.fault("kill-mysqld", name)
+        lab.node(name).run(write, check=True)
+        started = time.monotonic()
+        lab.wait_until(lambda: copies(lab, name) > before or said(lab, name), COPY_S, f"{name} to be filled again", interval=0.2)
+        wait_acknowledging(lab, COPY_S)
+        took = time.monotonic() - started
+    kept = lab.node(name).run(f"ls {DATADIR}/.systole-damaged/*/ibdata1").stdout.strip()
+    check(kept, f"the damaged files of {name} were not kept")
+    lab.node(name).run(f"rm -r {DATADIR}/.systole-damaged", check=True)
+    return f"in sync {took:.1f} s after it; kept: {kept}; {trial.note}"
+
+
 def percent(lab):
     """Slowed down, a copy can be watched: the node's attribute goes up in steps of ten, and is a replica's again at the end."""
     primary = wait_whole(lab)
@@ -111,5 +131,6 @@ TESTS = [
     ("an errant transaction is mended by a copy", own_transaction),
     ("error 1062 on a replica is mended by a copy", divergence("1062")),
     ("error 1032 on a replica is mended by a copy", divergence("1032")),
+    ("files that are damaged are replaced by a copy, and kept", damaged_files),
     ("crm_mon shows the percent of a copy", percent),
 ]
