@@ -19,6 +19,8 @@ int asides_drop(struct context *ctx, struct error *err);
 int donate(struct context *ctx, struct error *err);
 /* Fills this node from a peer; runs in the detached worker only. Returns when the server has to be started, or followed up, again. */
 int provision(struct context *ctx, const struct facts *facts, const char *peer, struct error *err);
+/* The paths in the list of binary logs, the newest first, at most so many; NULL at the end. The caller frees with argv_free. */
+char **binlogs_listed(struct context *ctx, size_t max, struct error *err);
 /* Compares the end of the binary log of a server that does not run with the new primary's position. */
 void tail_observe(struct context *ctx, struct facts *facts);
 /* Sets aside what stands there from `at` on, and cuts it off; destructive. Does nothing unless it finds exactly what was seen. */

@@ -16,8 +16,7 @@
 #include "io/log.h"
 
 enum {
-	LIST_MAX = 1 << 20, /* bytes of the list of binary logs */
-	FILES_MAX = 64,	    /* of the newest binary logs that are searched */
+	FILES_MAX = 64, /* of the newest binary logs that are searched */
 };
 
 /* Without replacing anything. */
@@ -129,31 +128,6 @@ static int binlog_keep(const char *path, const char *dir, struct gtid_set *missi
 	return rc;
 }
 
-/* The paths in the list of binary logs, the newest first; NULL at the end. */
-static char **binlogs_listed(struct context *ctx, struct error *err)
-{
-	struct user_options options = {0};
-	if (server_options(ctx, &options, err))
-		return NULL;
-	_cleanup_free_ char *index = binlog_index(&ctx->config, &options), *text = NULL;
-	user_options_clear(&options);
-	if (file_read(index, LIST_MAX, &text, err))
-		return NULL;
-	char **paths = mem_alloc((FILES_MAX + 1) * sizeof(*paths));
-	size_t count = 0;
-	for (char *end = text ? text + strlen(text) : NULL; end && count < FILES_MAX; *end = '\0') {
-		char *line = end;
-		while (line > text && line[-1] != '\n')
-			line--;
-		if (*line)
-			paths[count++] = *line == '/' ? str_dup(line) : str_printf("%s/%s", ctx->config.datadir, line);
-		if (line == text)
-			break;
-		end = line - 1;
-	}
-	return paths;
-}
-
 int errant_set_aside(struct context *ctx, const char *missing, struct error *err)
 {
 	char stamp[17];
@@ -161,7 +135,7 @@ int errant_set_aside(struct context *ctx, const char *missing, struct error *err
 	clock_stamp(stamp);
 	_cleanup_free_ char *dir = str_printf("%s/set-aside-%s", ctx->state_dir, stamp), *list = str_printf("%s/gtids", dir);
 	_cleanup_gtid_ struct gtid_set *set = gtid_set_parse(ctx->dialect->from.flavour, missing);
-	char **paths = binlogs_listed(ctx, err);
+	char **paths = binlogs_listed(ctx, FILES_MAX, err);
 	int rc = paths && dir_make(dir, 0700, 0, 0, err) == 0 && file_write_durably(list, missing, 0600, err) == 0 ? 0 : -1;
 	for (size_t i = 0; rc == 0 && paths[i]; i++) {
 		bool kept = false;

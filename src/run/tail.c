@@ -16,8 +16,7 @@ enum {
 	LIST_MAX = 1 << 20, /* bytes of the list of binary logs */
 };
 
-/* The last line of the list; NULL, with the reason, when there is none. */
-static char *last_binlog(struct context *ctx, struct error *err)
+char **binlogs_listed(struct context *ctx, size_t max, struct error *err)
 {
 	struct user_options options = {0};
 	if (server_options(ctx, &options, err))
@@ -26,16 +25,30 @@ static char *last_binlog(struct context *ctx, struct error *err)
 	user_options_clear(&options);
 	if (file_read(index, LIST_MAX, &text, err))
 		return NULL;
-	size_t length = text ? strlen(text) : 0;
-	while (length > 0 && text[length - 1] == '\n')
-		text[--length] = '\0';
-	const char *last = length ? strrchr(text, '\n') : NULL;
-	last = last ? last + 1 : text;
-	if (str_empty(last)) {
-		error_set(err, OCF_ERR_GENERIC, "%s lists no binary log", index);
-		return NULL;
+	char **paths = mem_alloc((max + 1) * sizeof(*paths));
+	size_t count = 0;
+	for (char *end = text ? text + strlen(text) : NULL; end && count < max; *end = '\0') {
+		char *line = end;
+		while (line > text && line[-1] != '\n')
+			line--;
+		if (*line)
+			paths[count++] = *line == '/' ? str_dup(line) : str_printf("%s/%s", ctx->config.datadir, line);
+		if (line == text)
+			break;
+		end = line - 1;
 	}
-	return *last == '/' ? str_dup(last) : str_printf("%s/%s", ctx->config.datadir, last);
+	return paths;
+}
+
+/* NULL, with the reason, when there is none. */
+static char *last_binlog(struct context *ctx, struct error *err)
+{
+	char **paths = binlogs_listed(ctx, 1, err);
+	char *last = paths ? str_dup(paths[0]) : NULL;
+	if (paths && !last)
+		error_set(err, OCF_ERR_GENERIC, "%s has no list of binary logs, or an empty one", ctx->config.datadir);
+	argv_free(paths);
+	return last;
 }
 
 /* Only what has a primary's answer to compare with; MariaDB undoes by itself what is undecided (--init-rpl-role). */
