@@ -102,6 +102,7 @@ struct peer_facts {
 	char *report_candidate;
 	struct gtid_set *held;	  /* received and executed; NULL: it has only promised */
 	struct gtid_set *applied; /* executed */
+	enum tri broken;	  /* YES: its applier has stopped with an error, so it hands over no more than it has applied */
 	uint64_t data_epoch;	  /* as above, of applied */
 	enum tri data_epoch_known;
 	/* asked over SQL: the primary only */

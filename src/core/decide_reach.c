@@ -36,6 +36,14 @@ static struct verdict fetch(const struct facts *facts, const struct peer_facts *
 	return verdict_step(STEP_WAIT, "applies what it has received, before it fetches from %s", peer->name);
 }
 
+static struct verdict lacks(const struct gtid_set *held, const struct peer_facts *peer)
+{
+	_cleanup_free_ char *theirs = gtid_set_missing(peer->held, held);
+	return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks, and cannot be fetched from it: %s", peer->name,
+			    theirs ? theirs : "an unknown position",
+			    peer->broken == TRI_YES ? "its replication has stopped with an error" : "they have diverged");
+}
+
 /* Sets of which neither contains the other: the one with the lower data epoch has a tail that nobody acknowledged. Which epoch a set is of
  * is known only when all of it is applied. STEP_NONE: this node's is the better one. */
 static struct verdict compare_epochs(const struct server_facts *server, const struct peer_facts *peer)
@@ -57,8 +65,7 @@ static struct verdict compare_epochs(const struct server_facts *server, const st
 		return verdict_done(
 		    OCF_ERR_GENERIC, "%s holds the data of epoch %llu; this node has %.200s of epoch %llu, which was never acknowledged",
 		    peer->name, (unsigned long long)peer->data_epoch, ours ? ours : "", (unsigned long long)server->data_epoch);
-	return verdict_done(OCF_ERR_GENERIC, "%s has %.200s which this node lacks, and cannot be fetched from it: they have diverged",
-			    peer->name, theirs ? theirs : "an unknown position");
+	return lacks(server->executed, peer);
 }
 
 /* The newest record among those that have reported may name another as the only one: rule 5. */
@@ -72,9 +79,25 @@ static struct verdict check_bound(const struct config *config, const struct fact
 			    bound->primary, (unsigned long long)bound->epoch);
 }
 
+/* What only it has can never be had: its applier has stopped, and so it hands over no more than it has applied; or both have applied all,
+ * in one epoch, and somebody has written by hand. What was acknowledged is in the other reports too, if those are enough. */
+static bool never_reached(const struct facts *facts, const struct peer_facts *peer, const struct gtid_set *held,
+			  enum gtid_relation relation)
+{
+	const struct server_facts *server = &facts->server;
+	enum gtid_relation handed_over = gtid_set_compare(held, peer->applied);
+	if (peer->broken == TRI_YES)
+		return handed_over != GTID_BEHIND && handed_over != GTID_RELATION_UNKNOWN;
+	return relation == GTID_DIVERGED && server_drained(server) == TRI_YES && gtid_set_contains(peer->applied, peer->held) &&
+	       server->data_epoch_known == TRI_YES && peer->data_epoch_known == TRI_YES && server->data_epoch == peer->data_epoch;
+}
+
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports)
 {
 	bool empty = gtid_set_empty(held);
+	/* A voter of two has no others, and without acknowledgements nothing is known to be in their reports. */
+	bool may_leave_out = facts_voters(config, facts) > 2 && config->durability != DURABILITY_ASYNC;
+	const struct peer_facts *left_out = NULL;
 	uint64_t all = 1, with_data = 1;
 	struct verdict verdict = empty ? (struct verdict){0} : check_bound(config, facts);
 	for (size_t i = 0; verdict.step == STEP_NONE && i < facts->peer_count; i++) {
@@ -89,6 +112,10 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 						? "this node has schemas but no GTID and %s may have data too: they cannot be compared"
 						: "this node is empty and %s may have data",
 					    peer->name);
+		if (may_leave_out && (relation == GTID_BEHIND || relation == GTID_DIVERGED) && never_reached(facts, peer, held, relation)) {
+			left_out = peer;
+			continue;
+		}
 		all++;
 		with_data += !gtid_set_empty(peer->held);
 		switch (relation) {
@@ -106,5 +133,7 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 	}
 	/* One whose disk was replaced no longer has what it acknowledged. It counts only where nobody is missing: then there is nothing else. */
 	*ret_reports = empty || all >= facts_voters(config, facts) ? all : with_data;
+	if (verdict.step == STEP_NONE && left_out && *ret_reports < facts_reports_needed(config, facts))
+		return lacks(held, left_out);
 	return verdict;
 }

@@ -127,10 +127,12 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	if (!peer || !reports_here(facts, peer, candidate) || !peer->applied || !gtid_set_contains(peer->applied, held)) {
 		if (facts->patience_over == TRI_YES || (facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate))))
 			return verdict_done(OCF_SUCCESS, "%s has not taken over what this node holds", candidate);
+		if (server->applier_error && facts->reported == TRI_YES)
+			return verdict_done(OCF_SUCCESS, "cannot hand over all that it holds: %.300s", server->applier_error);
 		/* The candidate may have to know of what epoch all of it is. */
 		if (server_drained(server) == TRI_NO && server->applier == THREAD_STOPPED && !server->applier_error)
 			return verdict_step(STEP_START_APPLIER, "%s", "");
-		if (server_drained(server) == TRI_YES && facts->reported != TRI_YES &&
+		if ((server_drained(server) == TRI_YES || server->applier_error) && facts->reported != TRI_YES &&
 		    (server->has_source == TRI_NO || server->receiver == THREAD_STOPPED))
 			return verdict_target(STEP_REPORT, candidate, "%s", "");
 		return verdict_step(STEP_WAIT, "waits until %s has everything", candidate);

@@ -154,6 +154,7 @@ static const struct fact_row peer_rows[] = {
     {"report_candidate", FACT_TEXT, PEER(report_candidate), NULL},
     {"held", FACT_SET, PEER(held), NULL},
     {"applied", FACT_SET, PEER(applied), NULL},
+    {"broken", FACT_NAMES, PEER(broken), tri_names},
     {"data_epoch", FACT_NUMBER, PEER(data_epoch), NULL},
     {"data_epoch_known", FACT_NAMES, PEER(data_epoch_known), tri_names},
     {"asked", FACT_NAMES, PEER(asked), tri_names},

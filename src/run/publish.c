@@ -200,8 +200,9 @@ char *report_text(const struct context *ctx, const struct facts *facts, const ch
 			    *data = facts->server.data_epoch_known == TRI_YES
 					? str_printf(" data_epoch=%llu", (unsigned long long)facts->server.data_epoch)
 					: NULL;
-	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s%s%s%s", (unsigned long long)facts->promised, candidate, held,
-			  applied, data ? data : "", record ? " record=" : "", record ? record : "");
+	return str_printf("v=1 epoch=%llu candidate=%s held=%s applied=%s%s%s%s%s", (unsigned long long)facts->promised, candidate, held,
+			  applied, facts->server.applier_error ? " broken=yes" : "", data ? data : "", record ? " record=" : "",
+			  record ? record : "");
 }
 
 /* Takes part, and has not reported yet: the others know that it is worth waiting for. */
@@ -259,6 +260,7 @@ static void peer_report(struct peer_facts *peer, const struct fields *fields, en
 	peer->data_epoch = field_number(fields, "data_epoch");
 	peer->data_epoch_known = fields_get(fields, "data_epoch") ? TRI_YES : TRI_UNKNOWN;
 	str_set(&peer->report_candidate, fields_get(fields, "candidate"));
+	peer->broken = tri_of(str_equal(fields_get(fields, "broken"), "yes"));
 	peer->held = gtid_set_parse(flavour, fields_get(fields, "held"));
 	peer->applied = gtid_set_parse(flavour, fields_get(fields, "applied"));
 }

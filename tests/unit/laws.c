@@ -139,6 +139,19 @@ bool law_may_be_shed(const struct peer_facts *peer)
 	       facts.server.data_epoch_known == TRI_YES && peer->data_epoch_known == TRI_YES && facts.server.data_epoch > peer->data_epoch;
 }
 
+/* What it alone has cannot be had from it, and is in as many others as are needed if it was acknowledged. */
+bool law_may_be_left_out(const struct peer_facts *peer, const struct gtid_set *held)
+{
+	bool nothing_to_fetch = gtid_set_contains(held, peer->applied) || !gtid_set_contains(peer->applied, held);
+
+	if (voters() <= 2 || config.durability == DURABILITY_ASYNC)
+		return false;
+	return (peer->broken == TRI_YES && nothing_to_fetch) ||
+	       (drained() && gtid_set_contains(peer->applied, peer->held) && !gtid_set_contains(peer->held, held) &&
+		facts.server.data_epoch_known == TRI_YES && peer->data_epoch_known == TRI_YES &&
+		facts.server.data_epoch == peer->data_epoch);
+}
+
 /* Rules 2 to 5. */
 static const char *election_law(void)
 {
@@ -161,10 +174,13 @@ static const char *election_law(void)
 		LAW(peer->data_epoch < facts.promised);
 		if (peer->report_epoch != facts.promised || !str_equal(peer->report_candidate, "node1") || !peer->held)
 			continue;
+		LAW(!empty || peer->data == TRI_NO);
+		if (!gtid_set_contains(facts.server.executed, peer->held) && !law_may_be_shed(peer)) {
+			LAW(law_may_be_left_out(peer, facts.server.executed));
+			continue;
+		}
 		sets++;
 		with_data += !gtid_set_empty(peer->held);
-		LAW(gtid_set_contains(facts.server.executed, peer->held) || law_may_be_shed(peer));
-		LAW(!empty || peer->data == TRI_NO);
 	}
 	if (empty) {
 		LAW(sets == config.instance.clone_max);

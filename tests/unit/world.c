@@ -46,6 +46,11 @@ const struct view reports[] = {
     {REPORT(OTHER, TRI_YES), .data_epoch = EPOCH - 2, .data_epoch_known = TRI_YES},
     {REPORT(OTHER, TRI_YES), .data_epoch = EPOCH - 2, .data_epoch_known = TRI_YES, .applied = LESS},
     {REPORT(OTHER, TRI_YES), .data_epoch = EPOCH - 2},
+    /* its applier has stopped: it can hand over a part of it, nothing of it; it has a transaction of its own besides */
+    {REPORT(MORE, TRI_YES), .applied = LESS, .broken = TRI_YES},
+    {REPORT(LESS, TRI_YES), .broken = TRI_YES},
+    {REPORT(OTHER, TRI_YES), .applied = LESS, .broken = TRI_YES},
+    {REPORT(MORE, TRI_YES), .broken = TRI_YES},
     /* what it has stored */
     {REPORT(SAME, TRI_YES), .record = BEFORE_ALONE},
     {REPORT(SAME, TRI_YES), .record = BOUND},
@@ -228,6 +233,7 @@ void view_show(struct peer_facts *peer, const struct view *view)
 	peer->data_epoch_known = view->data_epoch_known;
 	peer->data = view->data;
 	peer->clean = view->clean;
+	peer->broken = view->broken;
 	peer->record = records[view->record];
 }
 

@@ -106,7 +106,7 @@ struct view {
 	const char *candidate;
 	enum position held, applied;
 	uint64_t data_epoch;
-	enum tri data_epoch_known, data, clean;
+	enum tri data_epoch_known, data, clean, broken;
 	enum recorded record;
 };
 /* A report in this round: what it holds, and whether there is data. */
@@ -141,5 +141,6 @@ void counters_say(const char *what, enum step step); /* fails when the step was 
 uint64_t law_acknowledgers(void);
 bool law_confirmed(void);
 bool law_may_be_shed(const struct peer_facts *peer);
+bool law_may_be_left_out(const struct peer_facts *peer, const struct gtid_set *held);
 
 #endif

@@ -11,6 +11,7 @@ from .data import (COPY_S, asides, data_mb, diverge, expect_everything, fill, re
 
 DATA_MB = 150
 RATE_MB = 10            # per second: slow enough for the monitors to see it
+ELECTION_S = 60         # with a crashed server that starts again
 STEPS = 3               # that must be seen of ten
 
 
@@ -67,6 +68,19 @@ def own_transaction(lab):
     kept = lab.node(name).run("cat $(ls -d /var/lib/systole/db/set-aside-* | tail -n 1)/gtids")
     check(kept.ok and kept.stdout.strip(), f"what only {name} had was not set aside: {kept.stderr.strip()}")
     return f"in sync {took:.1f} s after it; set aside: {kept.stdout.strip()[:80]}; {trial.note}"
+
+
+def own_in_an_election(lab):
+    """The primary's server is killed when a replica has a transaction of its own and, on MariaDB, can apply nothing after it. The primary's node
+    lives: with its report there are enough without the replica's. Without the rule nobody is promoted before an operator decides."""
+    wait_whole(lab)
+    with Trial(lab, settle=COPY_S) as trial:
+        name = others(lab, trial.before)[0]
+        diverge(lab, name, noticed_at_once=False)
+        trial.application.wait_for_ack(after=time.monotonic())
+        lab.fault("kill-mysqld", trial.before)
+        trial.application.wait_for_ack(after=time.monotonic(), timeout=ELECTION_S)
+    return trial.note
 
 
 def damaged_files(lab):
@@ -129,6 +143,7 @@ def watch_percent(lab, name, primary):
 
 TESTS = [
     ("an errant transaction is mended by a copy", own_transaction),
+    ("the primary dies while a replica has an errant transaction", own_in_an_election),
     ("error 1062 on a replica is mended by a copy", divergence("1062")),
     ("error 1032 on a replica is mended by a copy", divergence("1032")),
     ("files that are damaged are replaced by a copy, and kept", damaged_files),
