@@ -95,8 +95,8 @@ static bool never_reached(const struct facts *facts, const struct peer_facts *pe
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports)
 {
 	bool empty = gtid_set_empty(held);
-	/* A voter of two has no others, and without acknowledgements nothing is known to be in their reports. */
-	bool may_leave_out = facts_voters(config, facts) > 2 && config->durability != DURABILITY_ASYNC;
+	/* A voter of two has no others, and without acknowledgements nothing is known to be in their reports; nor at a first start. */
+	bool may_leave_out = facts_voters(config, facts) > 2 && config->durability != DURABILITY_ASYNC && facts->server.data_epoch > 0;
 	const struct peer_facts *left_out = NULL;
 	uint64_t all = 1, with_data = 1;
 	struct verdict verdict = empty ? (struct verdict){0} : check_bound(config, facts);

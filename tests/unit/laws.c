@@ -144,7 +144,7 @@ bool law_may_be_left_out(const struct peer_facts *peer, const struct gtid_set *h
 {
 	bool nothing_to_fetch = gtid_set_contains(held, peer->applied) || !gtid_set_contains(peer->applied, held);
 
-	if (voters() <= 2 || config.durability == DURABILITY_ASYNC)
+	if (voters() <= 2 || config.durability == DURABILITY_ASYNC || facts.server.data_epoch == 0)
 		return false;
 	return (peer->broken == TRI_YES && nothing_to_fetch) ||
 	       (drained() && gtid_set_contains(peer->applied, peer->held) && !gtid_set_contains(peer->held, held) &&
