@@ -38,10 +38,11 @@ class Node:
 
     def init(self):
         """(pid, start time) of the node's init, as this machine sees it, or None when the node is off."""
-        found = process.fields_of(read_text(self.directory + "/stat"))
+        stat = read_text(self.directory + "/stat")
+        found = process.fields_of(stat)
         if not found:
             return None
-        who = (int(read_text(self.directory + "/stat").split()[0]), int(found[19]))
+        who = (int(stat.split()[0]), int(found[19]))
         return who if process.is_alive(who) else None
 
     def alive(self):
