@@ -33,6 +33,12 @@
 	    "SELECT @@GLOBAL." variable " AS expiry, @@GLOBAL.log_bin_index AS list, @@GLOBAL.datadir AS directory", \
 	[STATEMENT_SET_BINLOG_EXPIRY] = "SET GLOBAL " variable " = {value:raw}"
 
+/* How a copy of files is asked for. The session is asked all the time; one whose node has died would be there for hours. */
+#define COPY_STATEMENTS                                                                                  \
+	[STATEMENT_COPY_SESSION] = "SET SESSION wait_timeout = 10",                                      \
+	[STATEMENT_COPY_LOCK] = "SELECT GET_LOCK(" COPY_LOCK ", 0) AND GET_LOCK({attempt}, 0) AS taken", \
+	[STATEMENT_COPY_ORDER] = "SELECT IS_USED_LOCK({attempt}) AS lives"
+
 /* The columns of STATEMENT_REPLICA_STATUS, and what else rows have in common. */
 #define MYSQL_57_COLUMNS                                                                                                              \
 	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",            \
@@ -63,7 +69,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_OBSERVE] =
 		"SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only, @@GLOBAL.server_id AS server_id, "
 		"@@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, "
-		"@@GLOBAL.gtid_mode AS gtid_mode, @@GLOBAL.log_bin AS log_bin",
+		"@@GLOBAL.gtid_mode AS gtid_mode, @@GLOBAL.log_bin AS log_bin, IS_USED_LOCK(" COPY_LOCK ") AS copy_wanted",
 	    [STATEMENT_SEMISYNC] =
 		"SELECT @@GLOBAL.rpl_semi_sync_master_enabled AS source_enabled, @@GLOBAL.rpl_semi_sync_slave_enabled AS replica_enabled, "
 		"@@GLOBAL.rpl_semi_sync_master_wait_for_slave_count AS wait_count, @@GLOBAL.rpl_semi_sync_master_wait_point AS wait_point, "
@@ -101,11 +107,16 @@ static const struct dialect mysql_57 = {
 				  "'thread/sql/replica_sql')",
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
+	    /* One set is both. */
+	    [STATEMENT_SET_BINLOG_STATE] = "DO 0",
+	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_purged = {set}",
+	    [STATEMENT_DATA_SIZE] = "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_sys_tablespaces",
 	    [STATEMENT_SECURE_ROOT] = "ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket",
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    /* MySQL 9.7 waits ten seconds for connected replicas when it shuts down, and they come back within one when they are cut. */
 	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
+	    COPY_STATEMENTS,
 	    MARK_STATEMENTS,
 	},
     MYSQL_57_COLUMNS,
@@ -120,6 +131,7 @@ static const struct dialect mysql_8011 = {
     .base = &mysql_57,
     .statements =
 	{
+	    [STATEMENT_DATA_SIZE] = "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_tablespaces",
 	    EXPIRY_STATEMENTS("binlog_expire_logs_seconds"),
 	},
     MYSQL_57_COLUMNS,
@@ -172,7 +184,6 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_CLONE_DONOR] = "SET GLOBAL clone_valid_donor_list = {donor}",
 	    /* Each is for one of the two sides, of which only this one is asked. */
 	    [STATEMENT_CLONE_RATE] = "SET GLOBAL clone_max_data_bandwidth = {rate:raw}, GLOBAL clone_max_network_bandwidth = {rate:raw}",
-	    [STATEMENT_DATA_SIZE] = "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_tablespaces",
 	    [STATEMENT_CLONE] = "CLONE INSTANCE FROM {user}@{host}:{port:raw} IDENTIFIED BY {password} {tls:raw}",
 	    [STATEMENT_CLONE_PROGRESS] =
 		"SELECT FLOOR(100 * SUM(data) / GREATEST(SUM(estimate), 1)) AS percent FROM performance_schema.clone_progress",
@@ -260,15 +271,12 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_slave_pos = {set}",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
-	    /* It is asked all the time; one whose node has died would be there for hours. */
-	    [STATEMENT_COPY_SESSION] = "SET SESSION wait_timeout = 10",
-	    [STATEMENT_COPY_LOCK] = "SELECT GET_LOCK(" COPY_LOCK ", 0) AND GET_LOCK({attempt}, 0) AS taken",
-	    [STATEMENT_COPY_ORDER] = "SELECT IS_USED_LOCK({attempt}) AS lives",
 	    [STATEMENT_DATA_SIZE] = "SELECT SUM(FILE_SIZE) AS bytes FROM information_schema.innodb_sys_tablespaces",
 	    [STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_binlog_state = {set}",
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
+	    COPY_STATEMENTS,
 	    MARK_STATEMENTS,
 	},
     MARIADB_COLUMNS,
@@ -348,7 +356,7 @@ bool server_version_parse(const char *text, struct server_version *ret)
 
 static const char *const mysql_57_administration[] = {
     "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
-    "GRANT SUPER, PROCESS, RELOAD, SHUTDOWN, CREATE USER, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
+    "GRANT SUPER, PROCESS, RELOAD, LOCK TABLES, SHUTDOWN, CREATE USER, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
     "GRANT SELECT ON mysql.* TO {user}@'localhost'",
     "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     "GRANT SELECT ON performance_schema.* TO {user}@'localhost'",
@@ -357,7 +365,8 @@ static const char *const mysql_57_administration[] = {
 /* SYSTEM_USER: without it the sessions of root and its like cannot be cut. */
 static const char *const mysql_80_administration[] = {
     "CREATE USER IF NOT EXISTS {user}@'localhost' IDENTIFIED BY {password}",
-    "GRANT PROCESS, RELOAD, SHUTDOWN, CREATE USER, SHOW DATABASES, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO {user}@'localhost'",
+    "GRANT PROCESS, RELOAD, LOCK TABLES, SHUTDOWN, CREATE USER, SHOW DATABASES, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO "
+    "{user}@'localhost'",
     "GRANT SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN, REPLICATION_SLAVE_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, BINLOG_ADMIN, "
     "SERVICE_CONNECTION_ADMIN, SYSTEM_USER "
     "ON *.* TO {user}@'localhost'",
@@ -375,10 +384,10 @@ static const char *const mariadb_administration[] = {
     "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     NULL,
 };
-/* A donor of CLONE wants BACKUP_ADMIN, and PROCESS to say how large its data is; a peer's position is read with no privilege at all. */
+/* PROCESS to say how large its data is, and BACKUP_ADMIN for a donor of CLONE; a peer's position is read with no privilege at all. */
 static const char *const mysql_57_replication[] = {
     "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
-    "GRANT REPLICATION SLAVE ON *.* TO {user}@'%'",
+    "GRANT REPLICATION SLAVE, PROCESS ON *.* TO {user}@'%'",
     NULL,
 };
 static const char *const mysql_80_replication[] = {

@@ -43,10 +43,11 @@ uint64_t copy_counted(const struct context *ctx); /* bytes that have come in so 
 
 /* What both sides of a copy of files have to agree upon. Texts are owned. */
 struct copy_programs {
+	enum gtid_flavour flavour; /* whose files it knows */
 	const char *backup, *extract;
 };
 /* NULL, with the reason: one of them is missing. */
-const struct copy_programs *copy_programs_find(struct error *err);
+const struct copy_programs *copy_programs_find(enum gtid_flavour flavour, struct error *err);
 #define CHANNEL_PROGRAM SYSTOLE_MODULEDIR "/channel"
 /* Certificate and key of this copy, as a secret for the channel, and its fingerprint. The caller frees. */
 int channel_identity(char **ret_identity, char **ret_fingerprint, struct error *err);

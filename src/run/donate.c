@@ -17,16 +17,19 @@ enum {
 	LINGER_MS = 60000, /* how it ended is left for the other to read */
 };
 
-const struct copy_programs *copy_programs_find(struct error *err)
+const struct copy_programs *copy_programs_find(enum gtid_flavour flavour, struct error *err)
 {
 	static const struct copy_programs known[] = {
-	    {"/usr/bin/mariadb-backup", "/usr/bin/mbstream"},
-	    {"/usr/bin/mariabackup", "/usr/bin/mbstream"},
+	    {GTID_FLAVOUR_MARIADB, "/usr/bin/mariadb-backup", "/usr/bin/mbstream"},
+	    {GTID_FLAVOUR_MARIADB, "/usr/bin/mariabackup", "/usr/bin/mbstream"},
+	    {GTID_FLAVOUR_MYSQL, "/usr/bin/xtrabackup", "/usr/bin/xbstream"},
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
-		if (path_exists(known[i].backup) == PRESENCE_YES && path_exists(known[i].extract) == PRESENCE_YES)
+		if (known[i].flavour == flavour && path_exists(known[i].backup) == PRESENCE_YES &&
+		    path_exists(known[i].extract) == PRESENCE_YES)
 			return &known[i];
-	error_set(err, OCF_ERR_INSTALLED, "mariadb-backup and mbstream are not installed");
+	error_set(err, OCF_ERR_INSTALLED, "%s are not installed",
+		  flavour == GTID_FLAVOUR_MARIADB ? "mariadb-backup and mbstream" : "xtrabackup and xbstream");
 	return NULL;
 }
 
@@ -116,7 +119,7 @@ static char *backup_secret(const struct context *ctx)
 
 static int send_files(struct context *ctx, const struct fields *order, const char *identity, struct error *err)
 {
-	const struct copy_programs *programs = copy_programs_find(err);
+	const struct copy_programs *programs = copy_programs_find(ctx->dialect->from.flavour, err);
 	if (!programs)
 		return -1;
 	_cleanup_free_ char *socket = str_printf("--socket=%s", ctx->config.socket),

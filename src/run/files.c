@@ -40,10 +40,9 @@ static void order_clear(struct order *order)
 bool files_possible(const struct context *ctx)
 {
 	struct error why;
-	if (ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB && ctx->config.instance.clustered && copy_programs_find(&why))
+	if (ctx->config.instance.clustered && copy_programs_find(ctx->dialect->from.flavour, &why))
 		return true;
-	log_info("provisioning: copies statements instead of files: %s",
-		 ctx->config.instance.clustered ? why.sentence : "there is no cluster to agree by");
+	log_info("provisioning: no copy of files: %s", ctx->config.instance.clustered ? why.sentence : "there is no cluster to agree by");
 	return false;
 }
 
@@ -241,7 +240,7 @@ int copy_position(struct context *ctx, struct error *err)
 
 static int copy_make(struct context *ctx, struct order *order, const struct peer_facts *donor, uint64_t bytes, struct error *err)
 {
-	const struct copy_programs *programs = copy_programs_find(err);
+	const struct copy_programs *programs = copy_programs_find(ctx->dialect->from.flavour, err);
 	uint64_t began_ms = clock_now_ms(), took_ms;
 	uid_t uid;
 	gid_t gid;

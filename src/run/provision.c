@@ -165,6 +165,12 @@ static bool files_wanted(const struct context *ctx, const struct peer_facts *pri
 	return !waits && bytes > LITTLE && files_possible(ctx);
 }
 
+/* CLONE needs a plugin and one release on both sides: where it has failed, the other way is tried in turn. */
+static bool clone_wanted(const struct context *ctx, const struct facts *facts)
+{
+	return ctx->dialect->has_clone && !(facts->copies_failed % 2 == 1 && files_possible(ctx));
+}
+
 static int fill(struct context *ctx, const struct facts *facts, const struct peer_facts *primary, struct error *err)
 {
 	bool empty = gtid_set_empty(facts->server.executed) && facts->server.user_data == TRI_NO;
@@ -172,10 +178,15 @@ static int fill(struct context *ctx, const struct facts *facts, const struct pee
 	const struct peer_facts *donor = donor_choose(ctx, facts, primary, &bytes);
 	if (space_check(ctx, bytes, err) || (!empty && give_up_data(ctx, facts, primary, err)))
 		return -1;
-	if (!ctx->dialect->has_clone)
-		return files_wanted(ctx, primary, donor, bytes) ? files_from(ctx, donor, bytes, err) : dump_from(ctx, empty, donor, err);
 	/* What comes up next is empty, and is filled in the next round. */
-	return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, OWN_REPLACED, err);
+	if (clone_wanted(ctx, facts))
+		return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, OWN_REPLACED, err);
+	if (ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB)
+		return files_wanted(ctx, primary, donor, bytes) ? files_from(ctx, donor, bytes, err) : dump_from(ctx, empty, donor, err);
+	if (!files_possible(ctx))
+		return error_set(err, OCF_ERR_INSTALLED,
+				 "before MySQL 8.0.26 a node is filled by xtrabackup and xbstream: install them on all nodes");
+	return files_from(ctx, donor, bytes, err);
 }
 
 /* An operator's wish is fulfilled once. */

@@ -1,4 +1,5 @@
 """What a copy mends, and what crm_mon shows meanwhile."""
+import os
 import re
 import time
 
@@ -6,10 +7,12 @@ from suite import Trial, check
 from durabilitykit.hands import copies
 from durabilitykit.look import DATADIR, others, set_parameters, wait_acknowledging, wait_whole
 
-from .data import (COPY_S, asides, data_mb, diverge, expect_everything, fill, recipient_and_donor, said, state_word, wait_refilled,
+from .data import (COPY_S, asides, copied_by, data_mb, diverge, expect_everything, fill, recipient_and_donor, said, state_word, wait_refilled,
                    worker_log)
 
+HERE = os.path.dirname(os.path.realpath(__file__))
 DATA_MB = 150
+LITTLE_MB = 40
 RATE_MB = 10            # per second: slow enough for the monitors to see it
 ELECTION_S = 60         # with a crashed server that starts again
 STEPS = 3               # that must be seen of ten
@@ -83,6 +86,32 @@ def own_in_an_election(lab):
     return trial.note
 
 
+def without_clone(lab):
+    """CLONE is refused, and what is installed on all nodes serves instead: on MySQL a stand-in for xtrabackup."""
+    primary = wait_whole(lab)
+    fill(lab, LITTLE_MB)
+    account = lab.sql(primary, "SELECT user FROM mysql.user WHERE host = '%' AND repl_slave_priv = 'Y' LIMIT 1")[0][0]
+    for node in lab.nodes:
+        for program in ("xtrabackup", "xbstream"):
+            with open(os.path.join(HERE, program), encoding="ascii") as file:
+                node.run(f"cat > /usr/bin/{program} && chmod 755 /usr/bin/{program}", stdin=file.read(), check=True)
+    lab.sql(primary, f"REVOKE BACKUP_ADMIN ON *.* FROM '{account}'@'%'")
+    try:
+        lab.wait_in_sync()
+        with Trial(lab, expect_move=False, settle=COPY_S) as trial:
+            name = others(lab, primary)[0]
+            before = copies(lab, name)
+            wait_refilled(lab, name, diverge(lab, name))
+        check(copies(lab, name) > before, f"{name} came back without a copy")
+    finally:
+        lab.sql(lab.primary() or primary, f"GRANT BACKUP_ADMIN ON *.* TO '{account}'@'%'")
+        for node in lab.live_nodes():
+            node.run("rm -f /usr/bin/xtrabackup /usr/bin/xbstream")
+    megabytes, seconds = copied_by(worker_log(lab, name))
+    expect_everything(lab)
+    return f"{name} was filled with files, {megabytes:.0f} MB in {seconds:.1f} s; {trial.note}"
+
+
 def damaged_files(lab):
     """The disk has lost parts of InnoDB's own files while the server was down."""
     wait_whole(lab)
@@ -139,6 +168,11 @@ def watch_percent(lab, name, primary):
         return copies(lab, name) > before and re.search(r"worker: done", log[log.rfind("provisioning: copies from"):])
     lab.wait_until(lambda: bool(ended()) or said(lab, name), COPY_S, f"{name} to be filled again", interval=0.3)
     return seen
+
+
+def tests(server):
+    """MariaDB has no CLONE: there files are what comes first."""
+    return TESTS + ([("where CLONE is refused, xtrabackup copies files", without_clone)] if server == "mysql" else [])
 
 
 TESTS = [
