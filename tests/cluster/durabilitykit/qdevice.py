@@ -3,7 +3,7 @@ import time
 
 from suite import Trial, check, judge_data, wait_in_sync
 
-from .look import crm_mon, expect_nobody_open, others, wait_whole
+from .look import crm_mon, expect_nobody_open, others, wait_acknowledging
 from .pair import fencing_of, wait_over
 
 ALONE_FOR = 15.0
@@ -67,7 +67,7 @@ def peer_boots_alone(lab):
         check(not application.log().times(after=dark), f"{peer} acknowledges writes, but lacks what {primary} took alone")
         expect_nobody_open(lab, [peer], f"but lacks what {primary} took alone")
         lab.node(primary).power_on()
-        wait_whole(lab)
+        wait_acknowledging(lab)
         application.wait_for_ack(after=time.monotonic(), timeout=60)
     finally:
         lab.set("reboot-after", "1")
