@@ -92,11 +92,14 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 /* A replica follows the primary: after a start, a promotion elsewhere, a lost connection. */
 struct verdict decide_follow(const struct config *config, const struct facts *facts);
 
-/* Promotion scores: equal for all good nodes, so that a role never moves by itself. */
+/* Promotion scores. None is above the primary's, so that a role never moves by itself; all good nodes have the same, unless one is to be
+ * preferred: only then does a promotion cost a change of scores. */
 enum score {
-	SCORE_NONE = 0,	 /* must not be promoted now */
-	SCORE_EMPTY = 1, /* the very first start, all nodes empty */
+	SCORE_NONE = 0,	  /* must not be promoted now */
+	SCORE_EMPTY = 1,  /* the very first start, all nodes empty */
+	SCORE_AVOID = 10, /* also a primary that is never to be one: it stays until another can be promoted */
 	SCORE_BEHIND = 50,
+	SCORE_OTHER = 90, /* another node is to be preferred */
 	SCORE_GOOD = 100,
 };
 /* reason says why a node has none. */
@@ -159,6 +162,7 @@ struct verdict decide_binlogs(const struct config *config, const struct facts *f
 /* The applier has stopped with an error. */
 struct verdict decide_broken(const struct config *config, const struct facts *facts);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
+#define NEVER_PROMOTED "it is never to be promoted, by its node attribute"
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
 #define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */
 #define ATTRIBUTES_UNREADABLE "the other nodes' attributes cannot be read"

@@ -86,6 +86,17 @@ struct server_facts {
 };
 
 /* What another node has published, and what its server answered when it was asked. */
+/* What an administrator has said of a node's part in elections. */
+enum preference {
+	PREFERENCE_UNKNOWN = 0,
+	PREFERENCE_NEVER, /* it votes and hands over what it has, and is not promoted */
+	PREFERENCE_AVOID, /* promoted when nobody else can be */
+	PREFERENCE_NEUTRAL,
+	PREFERENCE_PREFER,
+};
+/* UNKNOWN: it is none of the four. */
+enum preference preference_parse(const char *name);
+
 struct peer_facts {
 	char *name;
 	enum role role;
@@ -170,8 +181,10 @@ struct facts {
 	enum tri back_failed;	/* not long ago, connected replicas did not acknowledge the mark that would have ended being alone */
 	enum tri marked;	/* this action has written a mark: YES, it was acknowledged; NO, not in time */
 	enum tri quorum;
-	enum tri synced;      /* two nodes: this one has stored its peer's record since it joined the cluster */
-	enum tri peers_known; /* the others' attributes were read */
+	enum tri synced; /* two nodes: this one has stored its peer's record since it joined the cluster */
+	enum preference preference;
+	enum tri preferred_elsewhere; /* another node is to be preferred */
+	enum tri peers_known;	      /* the others' attributes were read */
 	struct peer_facts *peers;
 	size_t peer_count;
 };

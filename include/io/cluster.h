@@ -52,6 +52,8 @@ struct cluster_nodes {
 
 /* The attribute of every node that has it. Nodes without it are not listed. */
 int cluster_attr_query(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err);
+/* The same of what an administrator has given to the nodes for good: it is in the CIB's configuration, and survives a boot. */
+int cluster_attr_permanent(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err);
 /* The local node's attribute; value NULL deletes it. Success: a query on this node has seen the new value. Failure does not mean that
  * nothing happened: what a hanging cluster was told before the deadline it may do when it wakes up. */
 int cluster_attr_set(const char *name, const char *value, enum attr_kind kind, uint64_t deadline_ms, struct error *err);

@@ -12,7 +12,7 @@
 /* The one symbol that the module exports: a const struct cluster_module. */
 #define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
 /* Raised with every change of the struct or of what a call means. */
-#define CLUSTER_MODULE_VERSION 3
+#define CLUSTER_MODULE_VERSION 4
 
 /* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
  * set are the same. */
@@ -20,6 +20,7 @@ struct cluster_module {
 	uint32_t version;
 	uint32_t size; /* sizeof(struct cluster_module) */
 	int (*attr_query)(const char *name, struct attr_values *ret_values, struct error *err);
+	int (*attr_permanent)(const char *name, struct attr_values *ret_values, struct error *err);
 	/* The local node's value; *ret_value NULL: none. */
 	int (*attr_local)(const char *name, char **ret_value, struct error *err);
 	/* Returns when the request was accepted, which is earlier than its effect can be seen. */

@@ -30,6 +30,7 @@ void score_mend(struct context *ctx);	    /* where the CIB has lost it; one ques
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);
+void preference_observe(struct context *ctx, bool ask, struct facts *facts);
 void publish_property(struct context *ctx, const struct facts *facts); /* the record, in the CIB */
 int property_keep(struct context *ctx, struct error *err);	       /* and from there, when this node has none */
 void publish_word(struct context *ctx, const char *word);	       /* "": none */

@@ -213,6 +213,8 @@ static struct verdict decide_promote_up(const struct config *config, const struc
 			return verdict_step(STEP_PUBLISH, "%s", "");
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	}
+	if (facts->preference == PREFERENCE_NEVER)
+		return verdict_done(OCF_ERR_GENERIC, "%s", NEVER_PROMOTED);
 	if (facts->filling == TRI_YES)
 		return verdict_done(OCF_ERR_GENERIC, "the copy that it is filled with is not complete");
 	if (facts->worker != TRI_NO)

@@ -72,10 +72,10 @@ static enum score score_election(const struct config *config, const struct facts
 	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
 }
 
-enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256])
+/* Of the data alone. */
+static enum score score_server(const struct config *config, const struct facts *facts, char reason[static 256])
 {
 	const struct server_facts *server = &facts->server;
-	reason[0] = '\0';
 	if (facts->worker == TRI_YES)
 		return none(reason, "the server is being brought back");
 	if (facts->filling == TRI_YES)
@@ -107,4 +107,25 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 	if (!primary && facts->peers_known == TRI_YES)
 		return score_election(config, facts, reason);
 	return server->lagging == TRI_YES ? SCORE_BEHIND : SCORE_GOOD;
+}
+
+enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256])
+{
+	reason[0] = '\0';
+	enum score score = score_server(config, facts, reason);
+	if (score == SCORE_NONE)
+		return score;
+	switch (facts->preference) {
+	case PREFERENCE_NEVER:
+		return facts->local_role == ROLE_PRIMARY ? SCORE_AVOID : none(reason, NEVER_PROMOTED);
+	case PREFERENCE_AVOID:
+		return facts->local_role != ROLE_PRIMARY && score > SCORE_AVOID ? SCORE_AVOID : score;
+	case PREFERENCE_UNKNOWN:
+	case PREFERENCE_NEUTRAL:
+		return facts->local_role != ROLE_PRIMARY && facts->preferred_elsewhere == TRI_YES && score == SCORE_GOOD ? SCORE_OTHER
+															 : score;
+	case PREFERENCE_PREFER:
+		break;
+	}
+	return score;
 }

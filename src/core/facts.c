@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 static const char *const tri_names[] = {"unknown", "no", "yes", NULL};
+static const char *const preference_names[] = {"unknown", "never", "avoid", "neutral", "prefer", NULL};
 static const char *const role_names[] = {"unknown", "replica", "primary", "recovering", NULL};
 static const char *const state_names[] = {"unknown", "dead", "starting", "up", "busy", "frozen", NULL};
 static const char *const tail_names[] = {"unknown", "none", "cut", "other", NULL};
@@ -34,6 +35,12 @@ enum role role_parse(const char *name)
 {
 	int i = name ? name_find(role_names, name) : -1;
 	return i < 0 ? ROLE_UNKNOWN : (enum role)i;
+}
+
+enum preference preference_parse(const char *name)
+{
+	int i = name ? name_find(preference_names, name) : -1;
+	return i < 0 ? PREFERENCE_UNKNOWN : (enum preference)i;
 }
 
 enum fact_type {
@@ -137,6 +144,8 @@ static const struct fact_row own_rows[] = {
     {"marked", FACT_NAMES, OWN(marked), tri_names},
     {"synced", FACT_NAMES, OWN(synced), tri_names},
     {"quorum", FACT_NAMES, OWN(quorum), tri_names},
+    {"preference", FACT_NAMES, OWN(preference), preference_names},
+    {"preferred_elsewhere", FACT_NAMES, OWN(preferred_elsewhere), tri_names},
     {"peers_known", FACT_NAMES, OWN(peers_known), tri_names},
 };
 

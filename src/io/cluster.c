@@ -38,6 +38,7 @@
 
 enum operation {
 	OPERATION_ATTR_QUERY,
+	OPERATION_ATTR_PERMANENT,
 	OPERATION_ATTR_LOCAL,
 	OPERATION_ATTR_SET,
 	OPERATION_ATTR_MEND,
@@ -53,6 +54,7 @@ static const struct {
 	const char *what;
 } operations[] = {
     [OPERATION_ATTR_QUERY] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading attribute"},
+    [OPERATION_ATTR_PERMANENT] = {"Pacemaker's CIB manager (pacemaker-based)", "reading node attribute"},
     [OPERATION_ATTR_LOCAL] = {"Pacemaker's attribute manager (pacemaker-attrd)", "reading this node's attribute"},
     [OPERATION_ATTR_SET] = {"Pacemaker's attribute manager (pacemaker-attrd)", "setting attribute"},
     [OPERATION_ATTR_MEND] = {"Pacemaker's CIB manager (pacemaker-based)", "comparing attribute"},
@@ -232,11 +234,12 @@ static int mend(const struct cluster_module *module, const char *name, const cha
 	return str_equal(known, stored) ? 0 : module->attr_refresh(err);
 }
 
-static int answer_attr_query(const struct cluster_module *module, const char *name, struct message *reply, struct error *err)
+static int answer_values(int (*query)(const char *name, struct attr_values *ret_values, struct error *err), const char *name,
+			 struct message *reply, struct error *err)
 {
 	_cleanup_(attr_values_clear) struct attr_values values = {0};
 
-	if (module->attr_query(name, &values, err) < 0)
+	if (query(name, &values, err) < 0)
 		return -1;
 	for (size_t i = 0; i < values.count; i++) {
 		message_put(reply, values.items[i].node);
@@ -268,7 +271,9 @@ static int answer(const struct cluster_module *module, struct message *request, 
 	message_get(request, &value);
 	switch ((enum operation)request->header.verb) {
 	case OPERATION_ATTR_QUERY:
-		return answer_attr_query(module, name, reply, err);
+		return answer_values(module->attr_query, name, reply, err);
+	case OPERATION_ATTR_PERMANENT:
+		return answer_values(module->attr_permanent, name, reply, err);
 	case OPERATION_ATTR_LOCAL:
 		if (module->attr_local(name, &text, err) < 0)
 			return -1;
@@ -456,13 +461,13 @@ static int call(enum operation operation, int detail, const char *name, const ch
 	return error_set(err, (enum ocf_code)ret_reply->header.detail, "%s", sentence != NULL ? sentence : "the cluster module failed");
 }
 
-int cluster_attr_query(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err)
+static int values_ask(enum operation operation, const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err)
 {
 	_cleanup_message_ struct message reply = {0};
 	struct attr_values values = {0};
 	const char *node, *value;
 
-	if (call(OPERATION_ATTR_QUERY, 0, name, NULL, &reply, deadline_ms, err) < 0)
+	if (call(operation, 0, name, NULL, &reply, deadline_ms, err) < 0)
 		return -1;
 	while (message_get(&reply, &node) && message_get(&reply, &value)) {
 		values.items = mem_grow(values.items, values.count + 1, sizeof(*values.items));
@@ -470,6 +475,16 @@ int cluster_attr_query(const char *name, struct attr_values *ret_values, uint64_
 	}
 	*ret_values = values;
 	return 0;
+}
+
+int cluster_attr_query(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err)
+{
+	return values_ask(OPERATION_ATTR_QUERY, name, ret_values, deadline_ms, err);
+}
+
+int cluster_attr_permanent(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err)
+{
+	return values_ask(OPERATION_ATTR_PERMANENT, name, ret_values, deadline_ms, err);
 }
 
 static int attr_local(const char *name, char **ret_value, uint64_t deadline_ms, struct error *err)

@@ -303,6 +303,34 @@ static int pacemaker_attr_stored(const char *name, const char *node, char **ret_
 	return 0;
 }
 
+static void take_permanent(xmlNode *node, const char *name, struct attr_values *values)
+{
+	for (xmlNode *set = node->children; set != NULL; set = set->next) {
+		for (xmlNode *pair = set->children; pair != NULL; pair = pair->next) {
+			_cleanup_free_ char *key = pair->type == XML_ELEMENT_NODE ? xml_attribute(pair, "name") : NULL;
+
+			if (!str_equal((const char *)set->name, "instance_attributes") || !str_equal(key, name))
+				continue;
+			values->items = mem_grow(values->items, values->count + 1, sizeof(*values->items));
+			values->items[values->count++] =
+			    (struct attr_value){.node = xml_attribute(node, "uname"), .value = xml_attribute(pair, "value")};
+		}
+	}
+}
+
+static int pacemaker_attr_permanent(const char *name, struct attr_values *ret_values, struct error *err)
+{
+	xmlNode *nodes = NULL;
+
+	if (cib_find("/cib/configuration/nodes", &nodes, err) < 0)
+		return -1;
+	for (xmlNode *node = nodes != NULL ? nodes->children : NULL; node != NULL; node = node->next)
+		if (node->type == XML_ELEMENT_NODE)
+			take_permanent(node, name, ret_values);
+	xmlFreeNode(nodes);
+	return 0;
+}
+
 static int pacemaker_property_get(const char *name, char **ret_value, struct error *err)
 {
 	_cleanup_free_ char *xpath = str_printf("//crm_config/cluster_property_set[@id='%s']/nvpair[@name='%s']", name, name);
@@ -371,6 +399,7 @@ __attribute__((visibility("default"))) const struct cluster_module systole_clust
     .version = CLUSTER_MODULE_VERSION,
     .size = sizeof(struct cluster_module),
     .attr_query = pacemaker_attr_query,
+    .attr_permanent = pacemaker_attr_permanent,
     .attr_local = pacemaker_attr_local,
     .attr_update = pacemaker_attr_update,
     .attr_stored = pacemaker_attr_stored,

@@ -487,6 +487,8 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	}
 	if (ctx->config.instance.clustered && (look & LOOK_PEERS))
 		peers_observe(ctx, &facts);
+	if (ctx->config.instance.clustered)
+		preference_observe(ctx, look & LOOK_PEERS, &facts);
 	if ((look & LOOK_TAIL) && !ctx->dialect)
 		(void)context_find_dialect(ctx, &ctx->last);
 	if (ctx->config.instance.clustered && (look & LOOK_PRIMARY))

@@ -159,6 +159,7 @@ static const char *election_law(void)
 	uint64_t sets = 1, with_data = 1;
 
 	LAW(facts.peers_known == TRI_YES);
+	LAW(facts.preference != PREFERENCE_NEVER);
 	LAW(facts.promised > 0 && facts.round_begun == TRI_YES);
 	LAW(voters() != 2 || facts.synced == TRI_YES);
 	LAW(facts.record.epoch <= facts.promised && !anothers(&facts.record, facts.promised));

@@ -128,6 +128,13 @@ static int fake_attr_query(const char *name, struct attr_values *ret_values, str
 	return 0;
 }
 
+static int fake_attr_permanent(const char *name, struct attr_values *ret_values, struct error *err)
+{
+	(void)err;
+	add(ret_values, "n2", name);
+	return 0;
+}
+
 static int fake_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)
 {
 	(void)err;
@@ -192,6 +199,7 @@ static int setup(void **state)
 	    .version = CLUSTER_MODULE_VERSION,
 	    .size = sizeof(struct cluster_module),
 	    .attr_query = fake_attr_query,
+	    .attr_permanent = fake_attr_permanent,
 	    .attr_local = fake_attr_local,
 	    .attr_update = fake_attr_update,
 	    .attr_stored = fake_attr_stored,
@@ -415,6 +423,18 @@ static void nodes_come_through_with_their_membership(void **state)
 	cluster_nodes_clear(&nodes);
 }
 
+static void what_was_given_to_nodes_for_good_comes_through(void **state)
+{
+	struct attr_values values = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(cluster_attr_permanent("never", &values, soon(), &err), 0);
+	assert_int_equal(values.count, 1);
+	assert_string_equal(attr_values_get(&values, "n2"), "never");
+	attr_values_clear(&values);
+}
+
 static void quorum_is_unknown_unless_corosync_says_yes_or_no(void **state)
 {
 	(void)state;
@@ -522,6 +542,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_score_that_stays_the_same_is_not_written, setup),
 	    cmocka_unit_test_setup(a_score_that_the_cib_has_lost_is_written_again, setup),
 	    cmocka_unit_test_setup(nodes_come_through_with_their_membership, setup),
+	    cmocka_unit_test_setup(what_was_given_to_nodes_for_good_comes_through, setup),
 	    cmocka_unit_test_setup(quorum_is_unknown_unless_corosync_says_yes_or_no, setup),
 	    cmocka_unit_test_setup(the_library_sees_nothing_of_the_agent_but_the_way_to_talk, setup),
 	    cmocka_unit_test_setup(what_the_library_prints_does_not_reach_the_exit_reason, setup),
