@@ -85,7 +85,6 @@ struct server_facts {
 	enum tri sessions_known;
 };
 
-/* What another node has published, and what its server answered when it was asked. */
 /* What an administrator has said of a node's part in elections. */
 enum preference {
 	PREFERENCE_UNKNOWN = 0,
@@ -97,6 +96,7 @@ enum preference {
 /* UNKNOWN: it is none of the four. */
 enum preference preference_parse(const char *name);
 
+/* What another node has published, and what its server answered when it was asked. */
 struct peer_facts {
 	char *name;
 	enum role role;
