@@ -125,7 +125,9 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	const struct server_facts *server = &facts->server;
 	const struct peer_facts *peer = facts_find(facts, candidate);
 	if (!peer || !reports_here(facts, peer, candidate) || !peer->applied || !gtid_set_contains(peer->applied, held)) {
-		if (facts->patience_over == TRI_YES || (facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate))))
+		/* An empty one is to be filled before clients may write, and that begins here: the moment is not enough for it. */
+		bool absent = facts->moment_over == TRI_YES && !(peer && takes_part(peer, candidate)) && !gtid_set_empty(held);
+		if (facts->patience_over == TRI_YES || absent)
 			return verdict_done(OCF_SUCCESS, "%s has not taken over what this node holds", candidate);
 		if (server->applier_error && facts->reported == TRI_YES)
 			return verdict_done(OCF_SUCCESS, "cannot hand over all that it holds: %.300s", server->applier_error);
@@ -140,8 +142,8 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	/* At a first start all must report in one epoch. Not before they have: a late node takes the promise of one that has left the round for
 	 * an older one, and raises the epoch; and whose worker waits for a primary cannot report again. A monitor fills it, too. */
 	if (gtid_set_empty(held) && gtid_set_empty(peer->held) && voters_beside(facts, candidate) + 2 < config->instance.clone_max)
-		return facts->moment_over == TRI_YES ? verdict_done(OCF_SUCCESS, "empty: it is filled after the promotion")
-						     : verdict_step(STEP_WAIT, "waits for the others' reports");
+		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "empty: it is filled after the promotion")
+						       : verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (gtid_set_empty(held))
 		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
 	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&

@@ -404,6 +404,9 @@ static int bootstrap(struct context *ctx, struct error *err)
 	if ((!root && account_create(ctx, &ctx->credentials.administration, dialect_administration_grants(ctx->dialect), err)) ||
 	    account_create(ctx, &ctx->credentials.replication, dialect_replication_grants(ctx->dialect), err))
 		return -1;
+	/* Now, while no commit waits: MySQL locks a schema that waits for its acknowledgement, and then no mark can be read. */
+	if (run(ctx, STATEMENT_MARK_SCHEMA, err) || run(ctx, STATEMENT_MARK_TABLE, err))
+		return -1;
 	ctx->opened_now = true;
 	log_info("the accounts of %s were created", ctx->config.credentials);
 	return run(ctx, STATEMENT_CLOSE_WRITES, err);
