@@ -107,9 +107,8 @@ static const struct dialect mysql_57 = {
 				  "'thread/sql/replica_sql')",
 	    [STATEMENT_FORGET_SOURCE] = "RESET SLAVE ALL",
 	    [STATEMENT_RESET_BINLOG] = "RESET MASTER",
-	    /* One set is both. */
-	    [STATEMENT_SET_BINLOG_STATE] = "DO 0",
-	    [STATEMENT_SET_POSITION] = "SET GLOBAL gtid_purged = {set}",
+	    /* Of a server without binary logs. By it MySQL also knows from where it replicates. */
+	    [STATEMENT_SET_BINLOG_STATE] = "SET GLOBAL gtid_purged = {set}",
 	    [STATEMENT_DATA_SIZE] = "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_sys_tablespaces",
 	    [STATEMENT_SECURE_ROOT] = "ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket",
 	    [STATEMENT_SET_VARIABLE] = "SET GLOBAL {name:raw} = {value:raw}",

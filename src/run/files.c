@@ -232,7 +232,8 @@ int copy_position(struct context *ctx, struct error *err)
 	    context_run(ctx, ctx->sql, STATEMENT_FORGET_SOURCE, err, NULL) != SQL_OK ||
 	    context_run(ctx, ctx->sql, STATEMENT_RESET_BINLOG, err, NULL) != SQL_OK ||
 	    context_run(ctx, ctx->sql, STATEMENT_SET_BINLOG_STATE, err, "set", state, NULL) != SQL_OK ||
-	    context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position, NULL) != SQL_OK ||
+	    (dialect_statement(ctx->dialect, STATEMENT_SET_POSITION) &&
+	     context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position, NULL) != SQL_OK) ||
 	    dir_sync_all(ctx->config.datadir, err))
 		return -1;
 	return file_remove(ctx->filling_marker, err);

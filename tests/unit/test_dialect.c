@@ -85,7 +85,9 @@ TEST(every_server_is_spoken_to_in_its_own_words)
 	assert_statement("10.11.6-MariaDB", STATEMENT_SEMISYNC_COUNT, NULL);
 	assert_statement("10.11.6-MariaDB", STATEMENT_CLONE, NULL);
 	assert_statement("5.7.44", STATEMENT_CLONE, NULL);
-	assert_statement("9.7.0", STATEMENT_SET_POSITION, "SET GLOBAL gtid_purged = {set}");
+	/* It would be set before every change of the source. */
+	assert_statement("9.7.0", STATEMENT_SET_POSITION, NULL);
+	assert_statement("9.7.0", STATEMENT_SET_BINLOG_STATE, "SET GLOBAL gtid_purged = {set}");
 	assert_statement("5.7.44", STATEMENT_DATA_SIZE, "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_sys_tablespaces");
 	assert_statement("8.0.11", STATEMENT_DATA_SIZE, "SELECT SUM(file_size) AS bytes FROM information_schema.innodb_tablespaces");
 	assert_statement("5.7.44", STATEMENT_SET_BINLOG_EXPIRY, "SET GLOBAL expire_logs_days = {value:raw}");
@@ -140,7 +142,6 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		    STATEMENT_FORGET_SOURCE,
 		    STATEMENT_RESET_BINLOG,
 		    STATEMENT_SET_BINLOG_STATE,
-		    STATEMENT_SET_POSITION,
 		    STATEMENT_COPY_SESSION,
 		    STATEMENT_COPY_LOCK,
 		    STATEMENT_COPY_ORDER,
