@@ -1,5 +1,5 @@
 /* What an administrator has said of the nodes' part in elections: the node attribute systole-RESOURCE-preference. It is asked for where the
- * other nodes are looked at, once an action, and remembered for the monitors in between. */
+ * other nodes are looked at, once an action, and remembered: an election does not wait for the CIB. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,8 @@ void preference_observe(struct context *ctx, bool ask, struct facts *facts)
 	struct attr_values values = {0};
 	_cleanup_free_ char *name = str_printf("systole-%s-preference", ctx->config.instance.resource), *text = NULL;
 	struct error ignored;
-	if (ask && !ctx->preference_asked && cluster_attr_permanent(name, &values, ctx->deadline_ms, &ctx->last) == 0) {
+	bool election = ctx->reads_round || ctx->config.instance.notify_promote;
+	if (ask && !election && !ctx->preference_asked && cluster_attr_permanent(name, &values, ctx->deadline_ms, &ctx->last) == 0) {
 		ctx->preference_asked = true;
 		take(ctx, &values);
 		attr_values_clear(&values);
