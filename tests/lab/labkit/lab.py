@@ -15,6 +15,7 @@ from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
 from .paths import DISKS, LOCK, NODE_FILES, STATE, lock_of
+from .query import ask
 from .shell import LabError, locked, read_text, run, write_text
 
 SETTINGS = {"reboot-after": "1", "powercut": "no"}      # of the power switch: seconds or never; yes or no
@@ -316,8 +317,10 @@ class Lab:
             raise LabError(f"all nodes of lab {self.name!r} are off or frozen")
         return live[0].run(command, timeout=timeout, stdin=stdin, check=True)
 
-    def wait_until(self, predicate, timeout, what, interval=0.1):
-        """Waits until predicate() is true and returns what it said. A text or a false value means: not yet."""
+    def wait_until(self, predicate, timeout, what, interval=0.3):
+        """Waits until predicate() is true and returns what it said. A text or a false value means: not yet.
+
+        Looking costs what is looked at: a shorter interval delays a failover that it measures."""
         end = time.monotonic() + timeout
         while True:
             said = predicate()
@@ -378,14 +381,9 @@ class Lab:
     def sql(self, node, query, timeout=15.0, check=True):
         """Runs SQL on a node's server through its socket, as its root (or the administration account). Rows of texts.
 
-        With check=False the client program's Result is returned instead."""
+        With check=False a Result is returned instead, as of a client program."""
         node = self.node(node)
-        base = [self.flavour.client, "--no-defaults", "--batch", "--skip-column-names", "--raw",
-                "--socket=" + resources.SOCKET, "--connect-timeout=5"]
-        result = node.run([*base, "--user=root", "-e", query], timeout=timeout)
-        if re.search(r"ERROR (1045|1698) ", result.stderr):
-            base[1] = "--defaults-file=/etc/systole/client.cnf"
-            result = node.run([*base, "-e", query], timeout=timeout)
+        result = ask(node, resources.SOCKET, "/etc/systole/client.cnf", query, timeout)
         if not check:
             return result
         if not result.ok:
