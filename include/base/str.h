@@ -18,7 +18,8 @@ void str_freep(void *p); /* for _cleanup_free_: frees *(char **)p */
 
 bool str_equal(const char *a, const char *b); /* both NULL: equal */
 bool str_starts(const char *s, const char *prefix);
-bool str_empty(const char *s); /* NULL or "" */
+bool str_empty(const char *s);			      /* NULL or "" */
+bool str_in_list(const char *list, const char *word); /* a list of words with blanks between them; NULL: empty */
 /* Replaces what *dst owns by a copy of s. */
 void str_set(char **dst, const char *s);
 

@@ -43,6 +43,8 @@ struct instance {
 	uint64_t check_level;			    /* OCF_CHECK_LEVEL */
 	const char *notify_type, *notify_operation; /* "pre", "promote"; NULL: not a notification */
 	char *notify_promote;			    /* the node that is to be promoted; NULL: none or more than one */
+	char *notify_demote;			    /* the same of the demotion */
+	bool notify_switchover;			    /* before a demotion: the one goes on as a replica, the other takes over */
 	char *notify_active;			    /* names of the nodes with a running instance, separated by blanks */
 };
 

@@ -66,10 +66,11 @@ enum look {
 	LOOK_QUORUM = 1 << 4,
 	LOOK_SESSIONS = 1 << 5,
 	LOOK_USER_DATA = 1 << 6,
-	LOOK_MARK = 1 << 7,	/* the highest mark in the data */
-	LOOK_CLEAN = 1 << 8,	/* which of the nodes that are gone were fenced or have left properly */
-	LOOK_TAIL = 1 << 9,	/* of a server that does not run: the end of its binary log, compared with the primary's position */
-	LOOK_BINLOGS = 1 << 10, /* the binary logs and their expiry, once an action, when the peers are looked at */
+	LOOK_MARK = 1 << 7,	 /* the highest mark in the data */
+	LOOK_CLEAN = 1 << 8,	 /* which of the nodes that are gone were fenced or have left properly */
+	LOOK_TAIL = 1 << 9,	 /* of a server that does not run: the end of its binary log, compared with the primary's position */
+	LOOK_BINLOGS = 1 << 10,	 /* the binary logs and their expiry, once an action, when the peers are looked at */
+	LOOK_OBSTACLE = 1 << 11, /* with LOOK_PRIMARY: what there a switchover would hold up */
 };
 
 struct verdict {
@@ -89,15 +90,18 @@ struct verdict decide_promote(const struct config *config, const struct facts *f
 struct verdict decide_demote(const struct config *config, const struct facts *facts);
 /* pre-promote: the round of PROTOCOL.md, rules 2 to 6. The candidate is config->instance.notify_promote. */
 struct verdict decide_round(const struct config *config, const struct facts *facts);
+/* pre-demote of a planned switchover, on the node that takes over: any other code than OCF_SUCCESS refuses it. */
+struct verdict decide_switchover(const struct config *config, const struct facts *facts);
 /* A replica follows the primary: after a start, a promotion elsewhere, a lost connection. */
 struct verdict decide_follow(const struct config *config, const struct facts *facts);
 
 /* Promotion scores. None is above the primary's, so that a role never moves by itself; all good nodes have the same, unless one is to be
  * preferred: only then does a promotion cost a change of scores. */
 enum score {
-	SCORE_NONE = 0,	  /* must not be promoted now */
-	SCORE_EMPTY = 1,  /* the very first start, all nodes empty */
-	SCORE_AVOID = 10, /* also a primary that is never to be one: it stays until another can be promoted */
+	SCORE_BARRED = -1000000, /* -INFINITY: not even when a constraint says so */
+	SCORE_NONE = 0,		 /* must not be promoted now */
+	SCORE_EMPTY = 1,	 /* the very first start, all nodes empty */
+	SCORE_AVOID = 10,	 /* also a primary that is never to be one: it stays until another can be promoted */
 	SCORE_BEHIND = 50,
 	SCORE_OTHER = 90, /* another node is to be preferred */
 	SCORE_GOOD = 100,

@@ -27,6 +27,7 @@ enum statement {
 	STATEMENT_ACCOUNT_EXISTS,  /* {user}: one row when it does */
 	STATEMENT_SESSIONS,	   /* id of every session of a client */
 	STATEMENT_KILL_SESSION,	   /* {id} */
+	STATEMENT_OBSTACLE,	   /* one row: obstacle, when there is something that a switchover would hold up, or lose */
 	STATEMENT_DUMPS, /* id, user, host of every replica's session; acknowledges: more than 0 when it does, missing where that is not seen */
 	STATEMENT_LOCK_WAIT, /* {seconds}: for this session */
 	STATEMENT_CLOSE_WRITES,

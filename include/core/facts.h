@@ -122,6 +122,7 @@ struct peer_facts {
 	struct gtid_set *purged; /* what its binary logs no longer have; NULL: it does not say */
 	char *uuid;
 	uint64_t waiting;
+	char *obstacle; /* what a switchover would hold up, or lose; NULL: nothing, or not asked for */
 	char *ask_error;
 };
 
@@ -166,6 +167,7 @@ struct facts {
 	enum tri patience_over;	      /* the bounded wait for what others should do is over */
 	uint64_t close_failures;      /* how often closing writes was refused in this action */
 	enum tri diverged_twice;      /* the difference from the primary was seen for longer than a commit can be under way */
+	enum tri sessions_cut;	      /* this action has cut them after writes were closed */
 	enum tri sysvars_set;	      /* of the present role, in this action */
 	enum tri published;	      /* what others see of this node is what is true now */
 	enum tri round_begun;	      /* this action has promised for this round */
@@ -181,7 +183,9 @@ struct facts {
 	enum tri back_failed;	/* not long ago, connected replicas did not acknowledge the mark that would have ended being alone */
 	enum tri marked;	/* this action has written a mark: YES, it was acknowledged; NO, not in time */
 	enum tri quorum;
-	enum tri synced; /* two nodes: this one has stored its peer's record since it joined the cluster */
+	enum tri synced;	  /* two nodes: this one has stored its peer's record since it joined the cluster */
+	char *switchover_refused; /* not long ago, why; NULL: it was not */
+	enum tri refused_before;  /* not long ago a node has refused this switchover, and it is wanted all the same */
 	enum preference preference;
 	enum tri preferred_elsewhere; /* another node is to be preferred */
 	enum tri peers_known;	      /* the others' attributes were read */

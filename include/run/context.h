@@ -11,13 +11,16 @@
 #include "io/proc.h"
 #include "io/sql.h"
 
+/* A switchover that was refused is tried again after this, if it is still wanted. */
+#define REFUSED_MS 30000
+
 struct context {
 	struct config config;
 	struct credentials credentials;
 	const struct dialect *dialect; /* NULL until the server's version is known */
 	/* files of this resource: /run/systole/NAME/..., /var/lib/systole/NAME/... */
 	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file, *word_file,
-	    *property_file, *said_file, *waiting_file, *back_file, *outsider_file, *expiry_file, *preference_file;
+	    *property_file, *said_file, *waiting_file, *back_file, *outsider_file, *expiry_file, *preference_file, *refused_file;
 	char *state_dir, *local_file, *worker_log;
 	char *donor_marker, *count_file;  /* of a copy that is handed out; of one that comes in: its bytes so far */
 	char *failures_file, *aside_file; /* copies that have failed; there is data that a copy has replaced */
@@ -36,6 +39,7 @@ struct context {
 	enum tri marked;	     /* see struct facts */
 	struct binlog_facts binlogs; /* as seen, until they were changed */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now, outsiders_cut, binlogs_seen, preference_asked;
+	bool cut_when_closed; /* the sessions, after writes were closed */
 	unsigned int close_failures;
 	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */

@@ -26,6 +26,7 @@ int publish_state(struct context *ctx, const struct facts *facts, struct error *
 int publish_synced(struct context *ctx, struct error *err);
 enum tri published_state(const struct context *ctx, const struct facts *facts);
 void publish_score(struct context *ctx, const struct facts *facts);
+bool score_barred_elsewhere(struct context *ctx);
 void score_mend(struct context *ctx);	    /* where the CIB has lost it; one question to the cluster, so not in a quiet monitor */
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
@@ -35,7 +36,7 @@ void publish_property(struct context *ctx, const struct facts *facts); /* the re
 int property_keep(struct context *ctx, struct error *err);	       /* and from there, when this node has none */
 void publish_word(struct context *ctx, const char *word);	       /* "": none */
 void clean_observe(struct context *ctx, struct facts *facts);
-void primary_observe(struct context *ctx, struct facts *facts);
+void primary_observe(struct context *ctx, unsigned int look, struct facts *facts);
 
 /* The detached worker: brings the server back and fills it, then ends. Its data is the context. */
 int worker_run(struct context *ctx);

@@ -80,6 +80,19 @@ bool str_empty(const char *s)
 	return !s || !*s;
 }
 
+bool str_in_list(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+	for (const char *at = list; at && *at;) {
+		at += strspn(at, " ");
+		size_t n = strcspn(at, " ");
+		if (n == length && strncmp(at, word, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
 void str_set(char **dst, const char *s)
 {
 	char *copy = str_dup(s); /* first: s may be part of what *dst owns */

@@ -373,6 +373,10 @@ int instance_load(char *const *env, struct instance *ret, struct error *err)
 	in.notify_type = env_get(env, "OCF_RESKEY_CRM_meta_notify_type");
 	in.notify_operation = env_get(env, "OCF_RESKEY_CRM_meta_notify_operation");
 	in.notify_promote = single_name(env_get(env, "OCF_RESKEY_CRM_meta_notify_promote_uname"));
+	in.notify_demote = single_name(env_get(env, "OCF_RESKEY_CRM_meta_notify_demote_uname"));
+	in.notify_switchover = str_equal(in.notify_type, "pre") && str_equal(in.notify_operation, "demote") && in.notify_demote &&
+			       in.notify_promote && !str_equal(in.notify_demote, in.notify_promote) &&
+			       !str_in_list(env_get(env, "OCF_RESKEY_CRM_meta_notify_stop_uname"), in.notify_demote);
 	in.notify_active = str_dup(env_get(env, "OCF_RESKEY_CRM_meta_notify_active_uname"));
 	*ret = in;
 	return 0;
@@ -383,6 +387,7 @@ static void instance_clear(struct instance *in)
 	free(in->resource);
 	free(in->node);
 	free(in->notify_promote);
+	free(in->notify_demote);
 	free(in->notify_active);
 	*in = (struct instance){0};
 }

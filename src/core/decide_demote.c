@@ -44,8 +44,8 @@ static struct verdict decide_demote_closed(const struct config *config, const st
 			return kill_waiting(server);
 		return verdict_step(STEP_WAIT, known ? "commits wait for an acknowledgement" : "whether commits wait is not known");
 	}
-	/* Clients that come back faster than they are cut read from a replica: no reason to go on for ever. */
-	if (server->sessions > 0 && facts->patience_over != TRI_YES)
+	/* Once: those that have come since read from a replica. */
+	if (server->sessions > 0 && facts->sessions_cut != TRI_YES)
 		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "%s", "");

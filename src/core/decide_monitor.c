@@ -236,10 +236,12 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	/* The copy has proved itself. */
 	if (follows && server->lagging == TRI_NO && facts->aside == TRI_YES && facts->filling == TRI_NO && !config->keep_old_data)
 		return verdict_step(STEP_DROP_ASIDE, "the node is in sync without it");
+	if (follows && server->lagging == TRI_YES)
+		return verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s);
+	if (follows && facts->switchover_refused)
+		return verdict_done(OCF_DEGRADED, "a switchover to this node was refused: %.400s", facts->switchover_refused);
 	if (follows)
-		return server->lagging == TRI_YES
-			   ? verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s)
-			   : verdict_done(OCF_SUCCESS, "%s", "");
+		return verdict_done(OCF_SUCCESS, "%s", "");
 	struct verdict follow = decide_follow(config, facts);
 	if (follow.step != STEP_DONE || follow.code != OCF_SUCCESS)
 		return follow.step == STEP_DONE && follow.code != OCF_DEGRADED ? verdict_done(OCF_DEGRADED, "%s", follow.reason) : follow;

@@ -8,19 +8,6 @@
 
 #include "base/str.h"
 
-static bool name_in_list(const char *list, const char *name)
-{
-	size_t length = strlen(name);
-	for (const char *at = list; at && *at;) {
-		at += strspn(at, " ");
-		size_t n = strcspn(at, " ");
-		if (n == length && strncmp(at, name, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
 /* What was promised before this round. Every node sees the same, so all that begin a round choose the same next epoch. */
 static uint64_t epoch_before(const struct facts *facts)
 {
@@ -76,7 +63,7 @@ static bool worth_waiting(const struct config *config, const struct facts *facts
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
 		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, self) ||
-		    !name_in_list(config->instance.notify_active, peer->name))
+		    !str_in_list(config->instance.notify_active, peer->name))
 			continue;
 		if (takes_part(peer, self) ? facts->patience_over != TRI_YES : facts->moment_over != TRI_YES)
 			return true;

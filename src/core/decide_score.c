@@ -112,6 +112,9 @@ static enum score score_server(const struct config *config, const struct facts *
 enum score decide_score(const struct config *config, const struct facts *facts, char reason[static 256])
 {
 	reason[0] = '\0';
+	/* As long as there is a primary to stay with. */
+	if (facts->switchover_refused && facts->local_role == ROLE_REPLICA && facts->server.receiver == THREAD_RUNNING)
+		return SCORE_BARRED;
 	enum score score = score_server(config, facts, reason);
 	if (score == SCORE_NONE)
 		return score;

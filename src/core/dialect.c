@@ -18,6 +18,19 @@
 /* Held by a node that asks this server's node for a copy; it needs no privilege, and is gone with the session. */
 #define COPY_LOCK "'systole-copy'"
 
+/* What has gone on for seconds and would be undone, or keeps others waiting: large transactions, schema changes, locks. trx_started is in
+ * the host's time zone. */
+#define OBSTACLE_STATEMENT                                                                                                                 \
+	[STATEMENT_OBSTACLE] =                                                                                                             \
+	    "SELECT CONCAT('session ', id, what, ', for ', seconds, ' s') AS obstacle FROM (SELECT trx_mysql_thread_id AS id, "            \
+	    "TIMESTAMPDIFF(SECOND, trx_started, CONVERT_TZ(NOW(), @@SESSION.time_zone, 'SYSTEM')) AS seconds, 5 AS enough, "               \
+	    "CONCAT(' has an open transaction (changed rows: ', trx_rows_modified, ')') AS what FROM information_schema.innodb_trx WHERE " \
+	    "trx_mysql_thread_id > 0 AND trx_rows_modified > 0 UNION ALL SELECT id, time, 5, CONCAT(' is in the middle of ', "             \
+	    "UPPER(SUBSTRING_INDEX(info, ' ', 1))) FROM information_schema.processlist WHERE command = 'Query' AND info REGEXP "           \
+	    "'^(alter|create|drop|rename|truncate|optimize|repair|load) ' UNION ALL SELECT id, time, 1, CONCAT(': ', state) FROM "         \
+	    "information_schema.processlist WHERE command = 'Query' AND state LIKE 'Waiting for% lock') AS found WHERE seconds >= enough " \
+	    "ORDER BY seconds DESC LIMIT 1"
+
 /* The table of marks, the same everywhere. Its schema is named after us and holds nothing else. */
 #define MARK_STATEMENTS                                                                                                        \
 	[STATEMENT_DATA_EPOCH] = "SELECT MAX(epoch) AS epoch FROM systole.mark",                                               \
@@ -117,6 +130,7 @@ static const struct dialect mysql_57 = {
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    COPY_STATEMENTS,
 	    MARK_STATEMENTS,
+	    OBSTACLE_STATEMENT,
 	},
     MYSQL_57_COLUMNS,
     .expiry = "expire_logs_days",
@@ -277,6 +291,7 @@ static const struct dialect mariadb_105 = {
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    COPY_STATEMENTS,
 	    MARK_STATEMENTS,
+	    OBSTACLE_STATEMENT,
 	},
     MARIADB_COLUMNS,
     .expiry = "expire_logs_days",

@@ -129,6 +129,7 @@ static const struct fact_row own_rows[] = {
     {"patience_over", FACT_NAMES, OWN(patience_over), tri_names},
     {"close_failures", FACT_NUMBER, OWN(close_failures), NULL},
     {"diverged_twice", FACT_NAMES, OWN(diverged_twice), tri_names},
+    {"sessions_cut", FACT_NAMES, OWN(sessions_cut), tri_names},
     {"sysvars_set", FACT_NAMES, OWN(sysvars_set), tri_names},
     {"published", FACT_NAMES, OWN(published), tri_names},
     {"round_begun", FACT_NAMES, OWN(round_begun), tri_names},
@@ -144,6 +145,8 @@ static const struct fact_row own_rows[] = {
     {"marked", FACT_NAMES, OWN(marked), tri_names},
     {"synced", FACT_NAMES, OWN(synced), tri_names},
     {"quorum", FACT_NAMES, OWN(quorum), tri_names},
+    {"switchover_refused", FACT_TEXT, OWN(switchover_refused), NULL},
+    {"refused_before", FACT_NAMES, OWN(refused_before), tri_names},
     {"preference", FACT_NAMES, OWN(preference), preference_names},
     {"preferred_elsewhere", FACT_NAMES, OWN(preferred_elsewhere), tri_names},
     {"peers_known", FACT_NAMES, OWN(peers_known), tri_names},
@@ -171,6 +174,7 @@ static const struct fact_row peer_rows[] = {
     {"purged", FACT_SET, PEER(purged), NULL},
     {"uuid", FACT_TEXT, PEER(uuid), NULL},
     {"waiting", FACT_NUMBER, PEER(waiting), NULL},
+    {"obstacle", FACT_TEXT, PEER(obstacle), NULL},
     {"ask_error", FACT_TEXT, PEER(ask_error), NULL},
 };
 

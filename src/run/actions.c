@@ -309,11 +309,58 @@ static struct verdict notify_follow(struct context *ctx)
 	return verdict;
 }
 
+/* Its score calls the transition off before the primary is demoted; with a constraint that wants this node, only this score does. */
+static void switchover_refuse(struct context *ctx, struct facts *facts, const char *reason)
+{
+	struct error err;
+	log_warning("the switchover to this node is refused: %s", reason);
+	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->refused_file, reason, 0600, &err)) {
+		log_warning("%s", err.sentence);
+		return;
+	}
+	str_set(&facts->switchover_refused, reason);
+	publish_score(ctx, facts);
+	clock_pause_ms(300); /* the demotion waits for this notification, and so for the score to arrive */
+}
+
+static struct verdict notify_switchover(struct context *ctx)
+{
+	struct facts facts = {0};
+	uint64_t age_ms;
+	bool before = file_age_ms(ctx->refused_file, &age_ms) && age_ms < REFUSED_MS;
+	observe(ctx, LOOK_SERVER | LOOK_PEERS | LOOK_PRIMARY | LOOK_OBSTACLE, &facts);
+	facts.refused_before = tri_of(before || score_barred_elsewhere(ctx));
+	struct verdict verdict = decide_switchover(&ctx->config, &facts);
+	if (verdict.code != OCF_SUCCESS)
+		switchover_refuse(ctx, &facts, verdict.reason);
+	facts_clear(&facts);
+	return verdict_done(OCF_SUCCESS, "%s", "");
+}
+
+/* The primary goes, and there is nobody to take over: what was refused is allowed now, and not refused again. */
+static void switchover_allow(struct context *ctx)
+{
+	struct facts facts = {0};
+	struct error err;
+	uint64_t age_ms;
+	if (!file_age_ms(ctx->refused_file, &age_ms) || age_ms >= REFUSED_MS || context_read_credentials(ctx, &err))
+		return;
+	if (file_write(ctx->refused_file, "", 0600, &err))
+		log_warning("%s", err.sentence);
+	observe(ctx, LOOK_SERVER, &facts);
+	publish_score(ctx, &facts);
+	facts_clear(&facts);
+}
+
 static struct verdict notify(struct context *ctx)
 {
 	const struct instance *in = &ctx->config.instance;
 	struct error err = {0};
 	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
+	if (str_equal(in->notify_type, "pre") && str_equal(in->notify_operation, "demote") && !in->notify_promote)
+		switchover_allow(ctx);
+	if (in->notify_switchover && str_equal(in->notify_promote, in->node))
+		return context_read_credentials(ctx, &err) ? failed(&err) : notify_switchover(ctx);
 	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
 		return verdict;
 	if (context_read_credentials(ctx, &err))

@@ -325,7 +325,7 @@ static int forget_source(struct context *ctx, const struct facts *facts, struct 
 }
 
 /* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
-static int kill_sessions(struct context *ctx, struct error *err)
+static int kill_sessions(struct context *ctx, const struct facts *facts, struct error *err)
 {
 	struct sql_rows rows = {0};
 	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
@@ -337,6 +337,7 @@ static int kill_sessions(struct context *ctx, struct error *err)
 			ctx->sessions_cut += context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL) == SQL_OK;
 	}
 	sql_rows_clear(&rows);
+	ctx->cut_when_closed = facts->server.writable == TRI_NO && facts->server.agent_writable != TRI_YES;
 	clock_pause_ms(5); /* they end on their own time */
 	return 0;
 }
@@ -539,7 +540,7 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_CLOSE_WRITES:
 		return close_writes(ctx, err);
 	case STEP_KILL_SESSIONS:
-		return kill_sessions(ctx, err);
+		return kill_sessions(ctx, facts, err);
 	case STEP_SEMISYNC_SOURCE_OFF:
 		return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
 	case STEP_FORGET_ROLE:

@@ -421,6 +421,7 @@ static void observe_local(struct context *ctx, struct facts *facts)
 	struct local_state local;
 	struct error ignored;
 	_cleanup_free_ char *round = NULL;
+	uint64_t age_ms;
 	if (local_read(ctx, &local, &ctx->last) == 0) {
 		facts->local_role = local.role;
 		facts->promised = local.promised;
@@ -429,6 +430,10 @@ static void observe_local(struct context *ctx, struct facts *facts)
 	}
 	facts->worker = ctx->detached ? TRI_NO : is_alive(ctx->worker_marker);
 	observe_copy(ctx, facts);
+	if (file_age_ms(ctx->refused_file, &age_ms) && age_ms < REFUSED_MS)
+		(void)file_read(ctx->refused_file, 512, &facts->switchover_refused, &ignored);
+	if (str_empty(facts->switchover_refused))
+		str_set(&facts->switchover_refused, NULL);
 	/* The round knows of itself; only the promotion that follows reads the file, and consumes it. */
 	if (!ctx->reads_round)
 		facts->round_begun = tri_of(ctx->round_begun);
@@ -438,14 +443,15 @@ static void observe_local(struct context *ctx, struct facts *facts)
 
 static void observe_action(const struct context *ctx, struct facts *facts)
 {
-	uint64_t now = clock_now_ms();
+	uint64_t age_ms, now = clock_now_ms();
 	facts->damaged = tri_of(ctx->starts_failed >= 2 && log_says(ctx->config.log, "corrupt"));
 	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
 	facts->deadline_near = tri_of(now >= ctx->near_ms);
-	facts->disconnected_before = tri_of(path_exists(ctx->disconnected_file) == PRESENCE_YES);
+	facts->disconnected_before = tri_of(file_age_ms(ctx->disconnected_file, &age_ms) && age_ms >= 1000); /* two monitors may coincide */
 	facts->moment_over = tri_of(now >= ctx->moment_ms);
 	facts->patience_over = tri_of(now >= ctx->patience_ms);
 	facts->close_failures = ctx->close_failures;
+	facts->sessions_cut = tri_of(ctx->cut_when_closed);
 	facts->sysvars_set = tri_of(ctx->sysvars_set);
 	facts->detached = tri_of(ctx->detached);
 	facts->marked = ctx->marked;
@@ -492,7 +498,7 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	if ((look & LOOK_TAIL) && !ctx->dialect)
 		(void)context_find_dialect(ctx, &ctx->last);
 	if (ctx->config.instance.clustered && (look & LOOK_PRIMARY))
-		primary_observe(ctx, &facts);
+		primary_observe(ctx, look, &facts);
 	if (facts.server.state == SERVER_DEAD && (look & LOOK_TAIL))
 		tail_observe(ctx, &facts);
 	if (ctx->config.instance.clustered && (look & LOOK_CLEAN))

@@ -146,6 +146,20 @@ void publish_score(struct context *ctx, const struct facts *facts)
 	published_clear(&p);
 }
 
+bool score_barred_elsewhere(struct context *ctx)
+{
+	struct attr_values values = {0};
+	_cleanup_free_ char *name = str_printf("master-%s", ctx->config.instance.resource), *barred = str_printf("%d", SCORE_BARRED);
+	struct error ignored;
+	bool found = false;
+	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ignored))
+		return false;
+	for (size_t i = 0; i < values.count; i++)
+		found = found || (str_equal(values.items[i].value, barred) && !str_equal(values.items[i].node, ctx->config.instance.node));
+	attr_values_clear(&values);
+	return found;
+}
+
 void score_mend(struct context *ctx)
 {
 	struct error err;
@@ -412,9 +426,14 @@ void clean_observe(struct context *ctx, struct facts *facts)
 	cluster_nodes_clear(&nodes);
 }
 
-static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *peer, struct error *err)
+static int primary_ask(struct context *ctx, struct sql *sql, unsigned int look, struct peer_facts *peer, struct error *err)
 {
 	struct sql_rows rows = {0};
+	struct error ignored;
+	if ((look & LOOK_OBSTACLE) && context_query(ctx, sql, STATEMENT_OBSTACLE, &rows, &ignored, NULL) == SQL_OK) {
+		str_set(&peer->obstacle, rows.rows ? sql_value(&rows, 0, "obstacle") : NULL);
+		sql_rows_clear(&rows);
+	}
 	/* First how many wait, then the set: what waits no longer when it is asked is in the set. */
 	if (context_query(ctx, sql, STATEMENT_SEMISYNC_STATUS, &rows, err, NULL) != SQL_OK)
 		return -1;
@@ -433,7 +452,7 @@ static int primary_ask(struct context *ctx, struct sql *sql, struct peer_facts *
 	return peer->position ? 0 : error_set(err, OCF_ERR_GENERIC, "its position is not a GTID set");
 }
 
-void primary_observe(struct context *ctx, struct facts *facts)
+void primary_observe(struct context *ctx, unsigned int look, struct facts *facts)
 {
 	const struct peer_facts *found = facts_primary(facts);
 	struct error err = {0};
@@ -444,7 +463,7 @@ void primary_observe(struct context *ctx, struct facts *facts)
 	uint64_t limit = clock_now_ms() + 3000;
 	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) ==
 		SQL_OK &&
-	    primary_ask(ctx, sql, peer, &err) == 0) {
+	    primary_ask(ctx, sql, look, peer, &err) == 0) {
 		peer->asked = TRI_YES;
 	} else {
 		peer->asked = TRI_NO;

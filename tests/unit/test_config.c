@@ -101,6 +101,37 @@ TEST(two_nodes_to_promote_are_no_candidate)
 	config_clear(&config);
 }
 
+static bool switchover_with(const char *type, const char *demote, const char *promote, const char *stop)
+{
+	const char *names[] = {"type", "demote_uname", "promote_uname", "stop_uname"}, *values[] = {type, demote, promote, stop};
+	const char *env[16] = {USUAL, "OCF_RESKEY_CRM_meta_notify_operation=demote"};
+	char assignments[4][128];
+	size_t count = 0;
+
+	while (env[count])
+		count++;
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		snprintf(assignments[i], sizeof(assignments[i]), "OCF_RESKEY_CRM_meta_notify_%s=%s", names[i], values[i]);
+		env[count++] = assignments[i];
+	}
+	struct config config = loaded(env);
+	bool switchover = config.instance.notify_switchover;
+	config_clear(&config);
+	return switchover;
+}
+
+TEST(a_switchover_is_a_demotion_of_one_that_stays_and_a_promotion_of_another)
+{
+	assert_true(switchover_with("pre", "node2 ", "node1 ", " "));
+	assert_true(switchover_with("pre", "node2 ", "node1 ", "node3 node22"));
+	assert_false(switchover_with("pre", "node2 ", "node1 ", "node3 node2 "));
+	assert_false(switchover_with("post", "node2 ", "node1 ", " "));
+	assert_false(switchover_with("pre", "node2 ", "node2 ", " "));
+	assert_false(switchover_with("pre", " ", "node1 ", " "));
+	assert_false(switchover_with("pre", "node2 ", " ", " "));
+	assert_false(switchover_with("pre", "node2 ", "node1 node3", " "));
+}
+
 TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_right)
 {
 	assert_refused("OCF_RESKEY_port=0", OCF_ERR_CONFIGURED, "parameter port: \"0\" is not valid: a port from 1 to 65535");
@@ -259,6 +290,7 @@ int main(void)
 	    cmocka_unit_test(without_any_parameter_everything_has_its_default),
 	    cmocka_unit_test(the_parameters_of_a_cluster_are_read),
 	    cmocka_unit_test(two_nodes_to_promote_are_no_candidate),
+	    cmocka_unit_test(a_switchover_is_a_demotion_of_one_that_stays_and_a_promotion_of_another),
 	    cmocka_unit_test(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_right),
 	    cmocka_unit_test(variables_are_checked_when_they_are_read),
 	    cmocka_unit_test(a_clone_needs_notifications_and_credentials),

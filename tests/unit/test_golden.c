@@ -32,12 +32,13 @@ static const struct {
 	const char *name;
 	struct verdict (*decide)(const struct config *config, const struct facts *facts);
 } decisions[] = {
-    {"monitor", decide_monitor}, {"start", decide_start},   {"stop", decide_stop}, {"promote", decide_promote}, {"demote", decide_demote},
-    {"round", decide_round},	 {"follow", decide_follow}, {"keep", decide_keep}, {"linger", decide_linger},
+    {"monitor", decide_monitor}, {"start", decide_start},	    {"stop", decide_stop},     {"promote", decide_promote},
+    {"demote", decide_demote},	 {"round", decide_round},	    {"follow", decide_follow}, {"keep", decide_keep},
+    {"linger", decide_linger},	 {"switchover", decide_switchover},
 };
 
-static const char *const look_names[] = {"server",    "peers", "primary", "accounts", "quorum", "sessions",
-					 "user-data", "mark",  "clean",	  "tail",     "binlogs"};
+static const char *const look_names[] = {"server",    "peers", "primary", "accounts", "quorum",	 "sessions",
+					 "user-data", "mark",  "clean",	  "tail",     "binlogs", "obstacle"};
 
 static void env_add(struct golden *golden, size_t *count, char *assignment)
 {
@@ -66,7 +67,7 @@ static char *env_of(const char *text, size_t length)
 		*c = *c == ',' ? ' ' : *c;
 	if (strcmp(word, "node") == 0)
 		return str_printf("OCF_RESKEY_CRM_meta_on_node=%s", equals);
-	if (strcmp(word, "notify_promote") == 0 || strcmp(word, "notify_active") == 0)
+	if (strcmp(word, "notify_promote") == 0 || strcmp(word, "notify_demote") == 0 || strcmp(word, "notify_active") == 0)
 		return str_printf("OCF_RESKEY_CRM_meta_%s_uname=%s", word, equals);
 	for (size_t i = 0; i < ARRAY_LENGTH(meta); i++) {
 		if (strcmp(word, meta[i]) == 0)

@@ -18,7 +18,7 @@ OPTIONS = ("--user=mysql --datadir={0} --socket=/run/mysqld/mysqld.sock --log-bi
 def start_over(lab):
     """No resource, no state of an earlier one, empty data directories; the nodes stay up."""
     lab.on_live_node("cibadmin --delete-all --force --xpath '//rsc_colocation[@id=\"vip-with-primary\"]'; "
-                     "cibadmin --delete-all --force --xpath '//rsc_order[@id=\"vip-after-promote\"]'; "
+                     "cibadmin --delete-all --force --xpath '//rsc_order[@then=\"vip\"]'; "
                      "cibadmin --delete-all --force --xpath '//primitive[@id=\"vip\"]'; "
                      "cibadmin --delete-all --force --xpath '//clone[@id=\"db-clone\"]'")
 

@@ -15,7 +15,7 @@ from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
 from .paths import DISKS, LOCK, NODE_FILES, STATE, lock_of
-from .query import ask
+from .query import ask, connect
 from .shell import LabError, locked, read_text, run, write_text
 
 SETTINGS = {"reboot-after": "1", "powercut": "no"}      # of the power switch: seconds or never; yes or no
@@ -26,6 +26,9 @@ innodb_buffer_pool_size = 64M
 max_connections = 200
 max_connect_errors = 1000000000
 """
+
+
+CLIENT_CNF = "/etc/systole/client.cnf"
 
 
 class Lab:
@@ -383,12 +386,16 @@ class Lab:
 
         With check=False a Result is returned instead, as of a client program."""
         node = self.node(node)
-        result = ask(node, resources.SOCKET, "/etc/systole/client.cnf", query, timeout)
+        result = ask(node, resources.SOCKET, CLIENT_CNF, query, timeout)
         if not check:
             return result
         if not result.ok:
             raise LabError(f"SQL on {node.name} failed ({result.returncode}): {result.stderr.strip()} in: {query}")
         return [line.split("\t") for line in result.stdout.splitlines()]
+
+    def session(self, node, timeout=120.0):
+        """A session on a node's server, for what must stay open: a pymysql connection."""
+        return connect(self.node(node), resources.SOCKET, CLIENT_CNF, timeout)
 
     def position(self, node):
         """What a node's server has executed, as its GTID text."""
@@ -489,7 +496,7 @@ def write_secrets(upper, accounts):
     text = "\n".join(f"[{group}]\nuser={user}\npassword={password}\n" for group, (user, password) in accounts.items())
     write_text(upper + resources.CREDENTIALS, text, 0o600)
     user, password = accounts["administration"]
-    write_text(upper + "/etc/systole/client.cnf",
+    write_text(upper + CLIENT_CNF,
                f"[client]\nuser={user}\npassword={password}\nsocket={resources.SOCKET}\n", 0o600)
 
 

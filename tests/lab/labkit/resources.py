@@ -24,8 +24,10 @@ class AgentSpec:
         return replace(self, params={**self.params, **params})
 
 
-# The primary has two: Pacemaker 3.0.3 has lost a recurring monitor that it had cancelled for a move which was then called off.
-MONITORS = (("monitor", "1s", "20s", "Promoted"), ("monitor", "10s", "20s", "Promoted"), ("monitor", "2s", "20s", "Unpromoted"))
+# Two for each role: Pacemaker 2.1.5 and 3.0.3 lose a monitor that they have cancelled for a switchover which is then called off, when its
+# last result that was no success is still in the CIB.
+MONITORS = (("monitor", "1s", "20s", "Promoted"), ("monitor", "10s", "20s", "Promoted"),
+            ("monitor", "2s", "20s", "Unpromoted"), ("monitor", "11s", "20s", "Unpromoted"))
 
 STATEFUL = AgentSpec("ocf", "pacemaker", "Stateful", meta={"notify": "true", "interleave": "true"}, ops=MONITORS)
 
@@ -90,9 +92,11 @@ def constraints(spec):
     ElementTree.SubElement(element, "rsc_colocation", {
         "id": "vip-with-primary", "rsc": "vip", "with-rsc": spec.id + "-clone", "with-rsc-role": "Promoted",
         "score": "INFINITY"})
-    ElementTree.SubElement(element, "rsc_order", {
-        "id": "vip-after-promote", "first": spec.id + "-clone", "first-action": "promote", "then": "vip",
-        "then-action": "start", "kind": "Mandatory"})
+    # The address stays until the primary is closed: a switchover that is refused does not touch it, and clients see their sessions end.
+    for name, first, then in (("vip-after-promote", "promote", "start"), ("vip-after-demote", "demote", "stop")):
+        ElementTree.SubElement(element, "rsc_order", {
+            "id": name, "first": spec.id + "-clone", "first-action": first, "then": "vip", "then-action": then, "kind": "Mandatory",
+            "symmetrical": "false"})
     return element
 
 

@@ -1,0 +1,29 @@
+/* Before a planned switchover, on the node that is to take over: nothing has been touched yet, and the primary goes on if it is refused. */
+#include "core/decide.h"
+
+#include "base/str.h"
+
+/* It would be fetched while nobody can write. */
+#define BEHIND_S 2
+
+struct verdict decide_switchover(const struct config *config, const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	const struct peer_facts *primary = facts_primary(facts);
+	char reason[256];
+	if (facts->peers_known != TRI_YES || !primary || !str_equal(primary->name, config->instance.notify_demote))
+		return verdict_done(OCF_SUCCESS, "%s", ""); /* no primary that could go on instead */
+	/* The primary is not to be one any more, and with all others barred nobody would be. */
+	if (facts->refused_before == TRI_YES)
+		return verdict_done(OCF_SUCCESS, "%s", "");
+	/* Who cannot answer is no reason to stay with it. */
+	if (primary->obstacle)
+		return verdict_done(OCF_ERR_GENERIC, "on %.128s %.256s", primary->name, primary->obstacle);
+	if (decide_score(config, facts, reason) == SCORE_NONE)
+		return verdict_done(OCF_ERR_GENERIC, "%s", reason);
+	if (server->receiver != THREAD_RUNNING || server->applier != THREAD_RUNNING)
+		return verdict_done(OCF_ERR_GENERIC, "it does not replicate from %.128s", primary->name);
+	if (server->lag_s > BEHIND_S)
+		return verdict_done(OCF_ERR_GENERIC, "it is %llu s behind", (unsigned long long)server->lag_s);
+	return verdict_done(OCF_SUCCESS, "%s", "");
+}
