@@ -95,6 +95,9 @@ struct verdict decide_switchover(const struct config *config, const struct facts
 /* A replica follows the primary: after a start, a promotion elsewhere, a lost connection. */
 struct verdict decide_follow(const struct config *config, const struct facts *facts);
 
+/* Whether this node may serve reads; UNKNOWN: as before, or not yet. */
+enum tri decide_reads(const struct config *config, const struct facts *facts);
+
 /* Promotion scores. None is above the primary's, so that a role never moves by itself; all good nodes have the same, unless one is to be
  * preferred: only then does a promotion cost a change of scores. */
 enum score {

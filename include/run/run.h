@@ -35,6 +35,7 @@ void preference_observe(struct context *ctx, bool ask, struct facts *facts);
 void publish_property(struct context *ctx, const struct facts *facts); /* the record, in the CIB */
 int property_keep(struct context *ctx, struct error *err);	       /* and from there, when this node has none */
 void publish_word(struct context *ctx, const char *word);	       /* "": none */
+void publish_reads(struct context *ctx, enum tri reads);	       /* UNKNOWN: no attribute */
 void clean_observe(struct context *ctx, struct facts *facts);
 void primary_observe(struct context *ctx, unsigned int look, struct facts *facts);
 

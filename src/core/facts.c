@@ -135,6 +135,8 @@ static const struct fact_row own_rows[] = {
     {"round_begun", FACT_NAMES, OWN(round_begun), tri_names},
     {"reported", FACT_NAMES, OWN(reported), tri_names},
     {"disconnected_before", FACT_NAMES, OWN(disconnected_before), tri_names},
+    {"disconnected_ms", FACT_NUMBER, OWN(disconnected_ms), NULL},
+    {"reads_before", FACT_NAMES, OWN(reads_before), tri_names},
     {"detached", FACT_NAMES, OWN(detached), tri_names},
     {"opened_now", FACT_NAMES, OWN(opened_now), tri_names},
     {"stalled", FACT_NAMES, OWN(stalled), tri_names},

@@ -234,6 +234,9 @@ static struct verdict monitor(struct context *ctx)
 	if (ctx->config.instance.interval_ms) {
 		publish_property(ctx, &facts);
 		publish_word(ctx, word ? word : state_word(&facts, &verdict));
+		/* A primary that has failed moves at once; its address for reads with the instance. */
+		if (verdict.code != OCF_FAILED_PROMOTED && verdict.code != OCF_NOT_RUNNING)
+			publish_reads(ctx, decide_reads(&ctx->config, &facts));
 	}
 	disconnected_note(ctx, &facts);
 	/* The controller that has the score's change and this result within milliseconds waits a whole second for its own writes. */

@@ -30,6 +30,7 @@ static void paths_make(struct context *ctx)
 	/* Pacemaker keeps the sentence of each recurring monitor by itself. */
 	ctx->said_file = str_printf("%s/said-%llu", ctx->run_dir, (unsigned long long)ctx->config.instance.interval_ms);
 	ctx->preference_file = str_printf("%s/preference", ctx->run_dir);
+	ctx->reads_file = str_printf("%s/reads", ctx->run_dir);
 	ctx->refused_file = str_printf("%s/switchover-refused", ctx->run_dir);
 	ctx->property_file = str_printf("%s/property", ctx->run_dir);
 	ctx->state_dir = str_printf("%s/%s", SYSTOLE_STATEDIR, name);
@@ -114,7 +115,7 @@ void context_close(struct context *ctx)
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
 			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state,
 			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir,
-			  &ctx->expiry_file,   &ctx->preference_file,	&ctx->refused_file};
+			  &ctx->expiry_file,   &ctx->preference_file,	&ctx->refused_file,  &ctx->reads_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

@@ -420,7 +420,7 @@ static void observe_local(struct context *ctx, struct facts *facts)
 {
 	struct local_state local;
 	struct error ignored;
-	_cleanup_free_ char *round = NULL;
+	_cleanup_free_ char *round = NULL, *reads = NULL;
 	uint64_t age_ms;
 	if (local_read(ctx, &local, &ctx->last) == 0) {
 		facts->local_role = local.role;
@@ -430,6 +430,8 @@ static void observe_local(struct context *ctx, struct facts *facts)
 	}
 	facts->worker = ctx->detached ? TRI_NO : is_alive(ctx->worker_marker);
 	observe_copy(ctx, facts);
+	if (file_read(ctx->reads_file, 16, &reads, &ignored) == 0 && !str_empty(reads))
+		facts->reads_before = tri_of(str_equal(reads, "1"));
 	if (file_age_ms(ctx->refused_file, &age_ms) && age_ms < REFUSED_MS)
 		(void)file_read(ctx->refused_file, 512, &facts->switchover_refused, &ignored);
 	if (str_empty(facts->switchover_refused))
@@ -447,7 +449,9 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->damaged = tri_of(ctx->starts_failed >= 2 && log_says(ctx->config.log, "corrupt"));
 	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
 	facts->deadline_near = tri_of(now >= ctx->near_ms);
-	facts->disconnected_before = tri_of(file_age_ms(ctx->disconnected_file, &age_ms) && age_ms >= 1000); /* two monitors may coincide */
+	if (file_age_ms(ctx->disconnected_file, &age_ms))
+		facts->disconnected_ms = age_ms;
+	facts->disconnected_before = tri_of(facts->disconnected_ms >= 1000); /* two monitors may coincide */
 	facts->moment_over = tri_of(now >= ctx->moment_ms);
 	facts->patience_over = tri_of(now >= ctx->patience_ms);
 	facts->close_failures = ctx->close_failures;

@@ -193,6 +193,7 @@ void publish_stopped(struct context *ctx)
 	if (cluster_score_set(ctx->config.instance.resource, NULL, deadline, &err))
 		log_warning("promotion score: %s", err.sentence);
 	publish_word(ctx, "");
+	publish_reads(ctx, TRI_UNKNOWN);
 	(void)file_remove(ctx->published_file, &err);
 	if (local_read(ctx, &local, &err) == 0) {
 		facts.promised = local.promised;
@@ -403,16 +404,27 @@ int property_keep(struct context *ctx, struct error *err)
 	return local_write(ctx, &local, err);
 }
 
-void publish_word(struct context *ctx, const char *word)
+/* A transient attribute "NAME-suffix"; "": none. file: what it is. urgent: also in the middle of an election, which that holds up. */
+static void publish_attr(struct context *ctx, const char *suffix, const char *file, const char *value, bool urgent)
 {
 	struct error err = {0};
-	_cleanup_free_ char *name = str_printf("%s-state", ctx->config.instance.resource), *before = NULL;
-	if (!ctx->config.instance.clustered || file_read(ctx->word_file, 512, &before, &err) || str_equal(before ? before : "", word) ||
-	    (*word && strcmp(word, STATE_ALONE) != 0 && !settled(ctx)))
+	_cleanup_free_ char *name = str_printf("%s-%s", ctx->config.instance.resource, suffix), *before = NULL;
+	if (!ctx->config.instance.clustered || file_read(file, 512, &before, &err) || str_equal(before ? before : "", value) ||
+	    (!urgent && !settled(ctx)))
 		return;
-	if (cluster_attr_set(name, *word ? word : NULL, ATTR_TRANSIENT, ctx->deadline_ms, &err) ||
-	    dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->word_file, word, 0600, &err))
+	if (cluster_attr_set(name, *value ? value : NULL, ATTR_TRANSIENT, ctx->deadline_ms, &err) ||
+	    dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(file, value, 0600, &err))
 		log_warning("node attribute %s: %s", name, err.sentence);
+}
+
+void publish_word(struct context *ctx, const char *word)
+{
+	publish_attr(ctx, "state", ctx->word_file, word, !*word || strcmp(word, STATE_ALONE) == 0);
+}
+
+void publish_reads(struct context *ctx, enum tri reads)
+{
+	publish_attr(ctx, "reads", ctx->reads_file, reads == TRI_UNKNOWN ? "" : reads == TRI_YES ? "1" : "0", reads != TRI_YES);
 }
 
 void clean_observe(struct context *ctx, struct facts *facts)
