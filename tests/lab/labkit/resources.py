@@ -92,10 +92,11 @@ def constraints(spec):
     ElementTree.SubElement(element, "rsc_colocation", {
         "id": "vip-with-primary", "rsc": "vip", "with-rsc": spec.id + "-clone", "with-rsc-role": "Promoted",
         "score": "INFINITY"})
-    # The address stays until the primary is closed: a switchover that is refused does not touch it, and clients see their sessions end.
-    for name, first, then in (("vip-after-promote", "promote", "start"), ("vip-after-demote", "demote", "stop")):
+    # The address stays until the primary is closed: a switchover that is refused does not touch it, and clients see their sessions end. Not
+    # longer: one that a failed demotion kept there would draw the role back.
+    for name, first, then, kind in (("vip-after-promote", "promote", "start", "Mandatory"), ("vip-after-demote", "demote", "stop", "Optional")):
         ElementTree.SubElement(element, "rsc_order", {
-            "id": name, "first": spec.id + "-clone", "first-action": first, "then": "vip", "then-action": then, "kind": "Mandatory",
+            "id": name, "first": spec.id + "-clone", "first-action": first, "then": "vip", "then-action": then, "kind": kind,
             "symmetrical": "false"})
     return element
 
