@@ -368,7 +368,7 @@ class Lab:
         self.wait_until(lambda: self.unsettled(resource, nodes, failures_ok) or True, timeout, "the cluster to settle")
         return self.primary(resource)
 
-    def cleanup(self, node=None, patience=10):
+    def cleanup(self, node=None, patience=30):
         """Forgets failed actions, as an operator does: when the cluster has nothing to do, or when it never ends having something to do.
 
         Monitors that Pacemaker has just ordered are lost otherwise; half a minute later it takes that for a failure."""
