@@ -81,7 +81,7 @@ struct server_facts {
 	enum tri user_data;   /* a schema that is not the server's own */
 	enum tri accounts;    /* the configured accounts exist */
 	enum tri copy_wanted; /* another node asks for a copy of this server's files */
-	uint64_t sessions;    /* of clients */
+	uint64_t sessions;    /* of clients; once they were cut after writes were closed: those that are still there of them */
 	enum tri sessions_known;
 };
 
@@ -167,7 +167,6 @@ struct facts {
 	enum tri patience_over;	      /* the bounded wait for what others should do is over */
 	uint64_t close_failures;      /* how often closing writes was refused in this action */
 	enum tri diverged_twice;      /* the difference from the primary was seen for longer than a commit can be under way */
-	enum tri sessions_cut;	      /* this action has cut them after writes were closed */
 	enum tri sysvars_set;	      /* of the present role, in this action */
 	enum tri published;	      /* what others see of this node is what is true now */
 	enum tri round_begun;	      /* this action has promised for this round */

@@ -40,7 +40,7 @@ struct context {
 	enum tri marked;	     /* see struct facts */
 	struct binlog_facts binlogs; /* as seen, until they were changed */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now, outsiders_cut, binlogs_seen, preference_asked;
-	bool cut_when_closed; /* the sessions, after writes were closed */
+	uint64_t cut_when_closed; /* the last session that was there when all were cut after writes were closed; 0: not yet */
 	unsigned int close_failures;
 	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */

@@ -44,8 +44,8 @@ static struct verdict decide_demote_closed(const struct config *config, const st
 			return kill_waiting(server);
 		return verdict_step(STEP_WAIT, known ? "commits wait for an acknowledgement" : "whether commits wait is not known");
 	}
-	/* Once: those that have come since read from a replica. */
-	if (server->sessions > 0 && facts->sessions_cut != TRI_YES)
+	/* Not only told to end, but seen to be gone. Those that have come since are not counted: they read from a replica. */
+	if (server->sessions > 0 && facts->patience_over != TRI_YES)
 		return verdict_step(STEP_KILL_SESSIONS, "%s", "");
 	if (facts->local_role != ROLE_REPLICA)
 		return verdict_step(STEP_FORGET_ROLE, "%s", "");

@@ -129,7 +129,6 @@ static const struct fact_row own_rows[] = {
     {"patience_over", FACT_NAMES, OWN(patience_over), tri_names},
     {"close_failures", FACT_NUMBER, OWN(close_failures), NULL},
     {"diverged_twice", FACT_NAMES, OWN(diverged_twice), tri_names},
-    {"sessions_cut", FACT_NAMES, OWN(sessions_cut), tri_names},
     {"sysvars_set", FACT_NAMES, OWN(sysvars_set), tri_names},
     {"published", FACT_NAMES, OWN(published), tri_names},
     {"round_begun", FACT_NAMES, OWN(round_begun), tri_names},

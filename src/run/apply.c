@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/str.h"
 #include "copy.h"
 #include "core/options.h"
@@ -330,14 +331,19 @@ static int kill_sessions(struct context *ctx, const struct facts *facts, struct 
 	struct sql_rows rows = {0};
 	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
 		return -1;
+	uint64_t last = 0;
 	for (size_t i = 0; i < rows.rows; i++) {
 		const char *id = sql_value(&rows, i, "id");
+		uint64_t number = 0;
+		if (id && parse_u64(id, 0, UINT64_MAX, &number) && number > last)
+			last = number;
 		struct error gone; /* 1094: it has left by itself */
 		if (id && strspn(id, "0123456789") == strlen(id))
 			ctx->sessions_cut += context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL) == SQL_OK;
 	}
 	sql_rows_clear(&rows);
-	ctx->cut_when_closed = facts->server.writable == TRI_NO && facts->server.agent_writable != TRI_YES;
+	if (!ctx->cut_when_closed && facts->server.writable == TRI_NO && facts->server.agent_writable != TRI_YES)
+		ctx->cut_when_closed = last;
 	clock_pause_ms(5); /* they end on their own time */
 	return 0;
 }

@@ -208,7 +208,8 @@ static void observe_sessions(struct context *ctx, struct server_facts *server)
 	struct sql_rows rows = {0};
 	if (context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, &ctx->last, NULL) != SQL_OK)
 		return;
-	server->sessions = rows.rows;
+	for (size_t i = 0; i < rows.rows; i++)
+		server->sessions += !ctx->cut_when_closed || number_or(sql_value(&rows, i, "id"), 0) <= ctx->cut_when_closed;
 	server->sessions_known = TRI_YES;
 	sql_rows_clear(&rows);
 }
@@ -455,7 +456,6 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->moment_over = tri_of(now >= ctx->moment_ms);
 	facts->patience_over = tri_of(now >= ctx->patience_ms);
 	facts->close_failures = ctx->close_failures;
-	facts->sessions_cut = tri_of(ctx->cut_when_closed);
 	facts->sysvars_set = tri_of(ctx->sysvars_set);
 	facts->detached = tri_of(ctx->detached);
 	facts->marked = ctx->marked;
