@@ -50,6 +50,9 @@ struct cluster_nodes {
  * attribute means "not known" and never "no", and what others must see is published again by every action that relies on it. Each change
  * of a value is written in full to the log of every node. */
 
+/* For an action that will need it: the module is loaded while the agent is still talking to the server. */
+void cluster_begin(void);
+
 /* The attribute of every node that has it. Nodes without it are not listed. */
 int cluster_attr_query(const char *name, struct attr_values *ret_values, uint64_t deadline_ms, struct error *err);
 /* The same of what an administrator has given to the nodes for good: it is in the CIB's configuration, and survives a boot. */

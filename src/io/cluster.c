@@ -423,6 +423,13 @@ static int speaker_start(struct error *err)
 	return 0;
 }
 
+void cluster_begin(void)
+{
+	struct error ignored; /* the first call will say it */
+
+	(void)speaker_start(&ignored);
+}
+
 /* Ends the speaker: after a late or broken answer the next one could not be told from it. */
 static int give_up(enum operation operation, const char *name, int reason, struct error *err)
 {

@@ -56,6 +56,7 @@ static cib_t *cib; /* NULL: not connected */
 static struct {
 	bool open;
 	quorum_handle_t handle;
+	uint32_t type;
 } corosync;
 
 static void attrd_forget_reply(void)
@@ -370,10 +371,9 @@ static void corosync_close(void)
 static enum quorum corosync_quorum(void)
 {
 	quorum_callbacks_t callbacks = {0};
-	uint32_t type;
 	int quorate;
 
-	if (!corosync.open && quorum_initialize(&corosync.handle, &callbacks, &type) != CS_OK)
+	if (!corosync.open && quorum_initialize(&corosync.handle, &callbacks, &corosync.type) != CS_OK)
 		return QUORUM_UNKNOWN;
 	corosync.open = true;
 	if (quorum_getquorate(corosync.handle, &quorate) != CS_OK) {
@@ -381,7 +381,7 @@ static enum quorum corosync_quorum(void)
 		return QUORUM_UNKNOWN;
 	}
 	/* Without a quorum provider Corosync says "quorate" to everybody: it counts nothing, so it knows nothing. */
-	if (type != QUORUM_SET) {
+	if (corosync.type != QUORUM_SET) {
 		corosync_close();
 		return QUORUM_UNKNOWN;
 	}

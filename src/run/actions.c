@@ -248,9 +248,17 @@ static struct verdict monitor(struct context *ctx)
 	return heard(ctx, &verdict);
 }
 
+/* Clients wait for this action. */
+static void hurry(const struct context *ctx)
+{
+	if (ctx->config.instance.clustered)
+		cluster_begin();
+}
+
 static struct verdict promote(struct context *ctx)
 {
 	struct error err = {0};
+	hurry(ctx);
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
 	ctx->reads_round = true;
@@ -267,6 +275,7 @@ static struct verdict promote(struct context *ctx)
 static struct verdict demote(struct context *ctx)
 {
 	struct error err = {0};
+	hurry(ctx);
 	ctx->answer_ms = ctx->answer_ms < 3000 ? ctx->answer_ms : 3000;
 	ctx->patience_ms = clock_now_ms() + 3000;
 	/* Without them it is tried as root, and a server that lets nobody in is killed: writes are closed in any case. */
@@ -366,6 +375,7 @@ static struct verdict notify(struct context *ctx)
 		return context_read_credentials(ctx, &err) ? failed(&err) : notify_switchover(ctx);
 	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
 		return verdict;
+	hurry(ctx);
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
 	if (strcmp(in->notify_type, "pre") == 0) {
