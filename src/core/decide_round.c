@@ -58,14 +58,14 @@ static bool takes_part(const struct peer_facts *peer, const char *candidate)
 	return peer->report_epoch > peer->promised && str_equal(peer->report_candidate, candidate);
 }
 
-static bool worth_waiting(const struct config *config, const struct facts *facts, const char *self)
+static bool worth_waiting(const struct config *config, const struct facts *facts, const char *candidate)
 {
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
-		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, self) ||
+		if (peer->role != ROLE_REPLICA || reports_here(facts, peer, candidate) ||
 		    !str_in_list(config->instance.notify_active, peer->name))
 			continue;
-		if (takes_part(peer, self) ? facts->patience_over != TRI_YES : facts->moment_over != TRI_YES)
+		if (takes_part(peer, candidate) ? facts->patience_over != TRI_YES : facts->moment_over != TRI_YES)
 			return true;
 	}
 	return false;
@@ -138,6 +138,9 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= facts_acknowledgers(config, facts))
 		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
+	/* A former primary takes a second to become a source for nobody. */
+	if (server->source_on == TRI_YES && worth_waiting(config, facts, candidate))
+		return verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (str_empty(peer->address))
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "%s cannot be followed yet: " NO_ADDRESS, candidate)
 						       : verdict_step(STEP_WAIT, "waits for the address of %s", candidate);

@@ -13,6 +13,7 @@ lines, in the order in which things were seen, with CLOCK_MONOTONIC seconds, whi
 import argparse
 import errno
 import os
+import queue
 import secrets
 import select
 import signal
@@ -23,6 +24,7 @@ import time
 from dataclasses import dataclass, field
 
 TIMEOUT = 0.3               # of a connect, of a handshake, of one INSERT
+LOGIN_PATIENCE = 0.1        # after this another one is begun beside it
 ROWS_PER_WRITER = 10_000_000
 ROWS_PER_RUN = 1_000_000_000
 
@@ -83,41 +85,37 @@ class Writer(threading.Thread):
         return not self.stop.is_set()
 
     def open_session(self):
-        """Probes until a server greets, then logs in. Probes overlap: one that hangs delays no other."""
-        probe = self.await_greeting()
-        if probe is None:
-            return
-        try:
-            self.connection = log_in(self.options, probe)
-            with self.connection.cursor() as cursor:
-                cursor.execute("SELECT @@hostname")
-                server = cursor.fetchone()[0]
-            self.session = self.notes.new_session(server)
-        except Exception as failed:
-            self.close()
-            self.complain(error_text(failed))
-
-    def await_greeting(self):
-        """Opens a connection per period without waiting for the earlier ones; the first socket that a server greets."""
+        """Probes until a server greets, then logs in. Attempts overlap: one that hangs, as when the address moves, delays no other."""
+        race = LoginRace(self.options)
         probes = {}                                 # socket -> when it is given up
         due = time.monotonic()
         try:
-            while not self.stop.is_set():
+            while not self.stop.is_set() and self.connection is None:
                 now = time.monotonic()
                 if now >= due:
                     due = max(due + self.period, now)
                     self.start_probe(probes, now)
                 for probe in [probe for probe, end in probes.items() if now >= end]:
                     self.drop(probes, probe, "no answer")
-                ready, _, _ = select.select(list(probes), [], [], max(0.001, min(due - now, 0.02)))
+                waiting = list(probes) if race.may_enter() else []
+                ready, _, _ = select.select([race.news, *waiting], [], [], max(0.001, min(due - now, 0.02)))
                 for probe in ready:
-                    if self.greeted(probes, probe):
+                    if probe is race.news:
+                        self.take(race.result())
+                    elif self.greeted(probes, probe) and race.may_enter():
                         del probes[probe]
-                        return probe
+                        race.enter(probe)
         finally:
+            race.close()
             for probe in probes:
                 probe.close()
-        return None
+
+    def take(self, result):
+        if isinstance(result, Exception):
+            self.complain(error_text(result))
+        else:
+            self.connection, server = result
+            self.session = self.notes.new_session(server)
 
     def start_probe(self, probes, now):
         probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -169,6 +167,54 @@ class Writer(threading.Thread):
             except Exception:
                 pass
         self.connection = self.session = None
+
+
+class LoginRace:
+    """Logins that run at once, each over a socket that a server has greeted; `news` is readable when one of them has ended."""
+
+    def __init__(self, options):
+        self.options = options
+        self.news, self.ended = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.results, self.last, self.over, self.lock = queue.SimpleQueue(), 0.0, False, threading.Lock()
+
+    def may_enter(self):
+        """A machine that is short of time is not helped by more of them."""
+        return time.monotonic() - self.last >= LOGIN_PATIENCE
+
+    def enter(self, probe):
+        self.last = time.monotonic()
+        threading.Thread(target=self.run, args=(probe,), daemon=True).start()
+
+    def run(self, probe):
+        try:
+            connection = log_in(self.options, probe)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT @@hostname")
+                result = connection, cursor.fetchone()[0]
+        except Exception as failed:
+            result = failed
+        with self.lock:
+            if not self.over:
+                self.results.put(result)
+                self.ended.send(b".")
+            elif not isinstance(result, Exception):
+                result[0]._force_close()
+
+    def result(self):
+        """A connection and its server's name, or why there is none."""
+        self.news.recv(1)
+        self.last = 0.0                             # the next need not wait for this one
+        return self.results.get()
+
+    def close(self):
+        with self.lock:
+            self.over = True
+            while not self.results.empty():
+                result = self.results.get()
+                if not isinstance(result, Exception):
+                    result[0]._force_close()
+            self.news.close()
+            self.ended.close()
 
 
 def log_in(options, probe):

@@ -58,24 +58,29 @@ static int setup(void **state)
 	return 0;
 }
 
-/* What is on the stack where the next call has its variables. */
-static __attribute__((noinline)) void scribble(void)
+/* The same question with another part of the stack under it, which holds whatever somebody has left there. */
+static __attribute__((noinline)) enum quorum asked(void)
 {
-	volatile unsigned char stack[4096];
+	return corosync_quorum();
+}
+
+static __attribute__((noinline)) enum quorum ask_deeper(unsigned int depth)
+{
+	volatile unsigned char stack[512];
 	for (size_t i = 0; i < sizeof(stack); i++)
 		stack[i] = 0xa5;
+	enum quorum quorum = depth ? ask_deeper(depth - 1) : asked();
+	return stack[0] == 0xa5 ? quorum : QUORUM_UNKNOWN;
 }
 
 static void one_connection_answers_again_and_again(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 3; i++) {
-		scribble();
-		assert_int_equal(corosync_quorum(), QUORUM_YES);
-	}
+	(void)ask_deeper(8);
+	for (unsigned int depth = 0; depth < 4; depth++)
+		assert_int_equal(ask_deeper(depth), QUORUM_YES);
 	world.quorate = 0;
-	scribble();
-	assert_int_equal(corosync_quorum(), QUORUM_NO);
+	assert_int_equal(ask_deeper(4), QUORUM_NO);
 	assert_int_equal(world.opened, 1);
 }
 
