@@ -183,7 +183,7 @@ class LoginRace:
 
     def enter(self, probe):
         self.last = time.monotonic()
-        threading.Thread(target=self.run, args=(probe,), daemon=True).start()
+        threading.Thread(target=self.run, args=(probe,)).start()     # waited for at the end: TLS and an interpreter that ends crash
 
     def run(self, probe):
         try:
