@@ -25,6 +25,7 @@ void publish_report(struct context *ctx, const struct facts *facts, const char *
 int publish_state(struct context *ctx, const struct facts *facts, struct error *err);
 int publish_synced(struct context *ctx, struct error *err);
 enum tri published_state(const struct context *ctx, const struct facts *facts);
+void published_forget(const struct context *ctx); /* nothing of it counts as published any more */
 void publish_score(struct context *ctx, const struct facts *facts);
 bool score_barred_elsewhere(struct context *ctx);
 void score_mend(struct context *ctx);	    /* where the CIB has lost it; one question to the cluster, so not in a quiet monitor */

@@ -215,6 +215,10 @@ static struct verdict monitor(struct context *ctx)
 	int rc = context_read_credentials(ctx, &missed);
 	ctx->moment_ms = clock_now_ms() + 300;
 	ctx->patience_ms = clock_now_ms() + 2000;
+	/* A probe: Pacemaker does not know what is here. If it was started again, the attributes have gone with it, and a primary without a
+	 * score would be demoted as soon as maintenance is over. */
+	if (!ctx->config.instance.interval_ms)
+		published_forget(ctx);
 	unsigned int look = LOOK_SERVER | (ctx->config.instance.interval_ms ? LOOK_BINLOGS : 0u);
 	struct verdict verdict = run_loop(ctx, decide_monitor, look, &facts);
 	if (rc)

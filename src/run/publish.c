@@ -100,6 +100,14 @@ static void published_write(const struct context *ctx, const char *score, const 
 		log_warning("%s", err.sentence);
 }
 
+void published_forget(const struct context *ctx)
+{
+	const char *files[] = {ctx->published_file, ctx->word_file, ctx->reads_file};
+	struct error ignored;
+	for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
+		(void)file_remove(files[i], &ignored);
+}
+
 enum tri published_state(const struct context *ctx, const struct facts *facts)
 {
 	struct published p;

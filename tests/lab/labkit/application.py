@@ -21,12 +21,12 @@ class Application:
     """Writers that are running. A context manager: they end with the block."""
     count = 0
 
-    def __init__(self, lab, at, host, writers, period_ms, log, program=None):
+    def __init__(self, lab, at, host, writers, period_ms, log, program=None, port=3306):
         self.lab = lab
         program = program or HERE + "/writer.py"
         Application.count += 1
         name = f"writer-{os.getpid()}-{Application.count}.log"
-        options = ["--host", host, "--writers", str(writers), "--period", str(period_ms),
+        options = ["--host", host, "--port", str(port), "--writers", str(writers), "--period", str(period_ms),
                    *(["--tls"] if lab.flavour.client_tls else [])]
         self.path = os.path.abspath(log) if log else f"{lab.shared}/{name}"
         self.errors = self.path + ".errors"

@@ -381,12 +381,12 @@ class Lab:
 
     # The servers
 
-    def sql(self, node, query, timeout=15.0, check=True):
+    def sql(self, node, query, timeout=15.0, check=True, socket=resources.SOCKET):
         """Runs SQL on a node's server through its socket, as its root (or the administration account). Rows of texts.
 
         With check=False a Result is returned instead, as of a client program."""
         node = self.node(node)
-        result = ask(node, resources.SOCKET, CLIENT_CNF, query, timeout)
+        result = ask(node, socket, CLIENT_CNF, query, timeout)
         if not check:
             return result
         if not result.ok:
@@ -432,11 +432,11 @@ class Lab:
         """Creates the table and the account that writers use, on the primary: may wait for its first replicas."""
         self.sql(self.primary(), application.SETUP, timeout=timeout)
 
-    def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None, program=None):
+    def start_writers(self, at="client", host=None, writers=5, period_ms=50, log=None, program=None, port=3306):
         """Starts an application that writes through the VIP (or to `host`) from the client or from a node.
 
         `program`: a file that calls writer.main() with another kind of writer."""
-        return application.Application(self, at, host or self.vip, writers, period_ms, log, program)
+        return application.Application(self, at, host or self.vip, writers, period_ms, log, program, port)
 
     def rows(self, node):
         """The ids that are in the application's table on a node."""

@@ -80,24 +80,25 @@ def clone(spec):
     return element
 
 
-def virtual_ip(address):
-    element = ElementTree.Element("primitive", agent_attributes("vip", "ocf", "heartbeat", "IPaddr2"))
-    nvpairs(element, "instance_attributes", "vip-params", {"ip": address, "cidr_netmask": "24"})
-    operations(element, "vip", (("start", "0s", "20s"), ("stop", "0s", "20s"), ("monitor", "5s", "20s")))
+def virtual_ip(address, name="vip"):
+    element = ElementTree.Element("primitive", agent_attributes(name, "ocf", "heartbeat", "IPaddr2"))
+    nvpairs(element, "instance_attributes", name + "-params", {"ip": address, "cidr_netmask": "24"})
+    operations(element, name, (("start", "0s", "20s"), ("stop", "0s", "20s"), ("monitor", "5s", "20s")))
     return element
 
 
-def constraints(spec):
+def constraints(spec, address="vip"):
+    """Of the resource `address`, which goes with the primary."""
     element = ElementTree.Element("constraints")
     ElementTree.SubElement(element, "rsc_colocation", {
-        "id": "vip-with-primary", "rsc": "vip", "with-rsc": spec.id + "-clone", "with-rsc-role": "Promoted",
+        "id": address + "-with-primary", "rsc": address, "with-rsc": spec.id + "-clone", "with-rsc-role": "Promoted",
         "score": "INFINITY"})
     # The address stays until the primary is closed: a switchover that is refused does not touch it, and clients see their sessions end. Not
     # longer: one that a failed demotion kept there would draw the role back.
-    for name, first, then, kind in (("vip-after-promote", "promote", "start", "Mandatory"), ("vip-after-demote", "demote", "stop", "Optional")):
+    for name, first, then, kind in (("after-promote", "promote", "start", "Mandatory"), ("after-demote", "demote", "stop", "Optional")):
         ElementTree.SubElement(element, "rsc_order", {
-            "id": name, "first": spec.id + "-clone", "first-action": first, "then": "vip", "then-action": then, "kind": kind,
-            "symmetrical": "false"})
+            "id": f"{address}-{name}", "first": spec.id + "-clone", "first-action": first, "then": address, "then-action": then,
+            "kind": kind, "symmetrical": "false"})
     return element
 
 

@@ -1,0 +1,193 @@
+"""Followers outside of the cluster: ten servers in the client's network that replicate from the virtual IP."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from suite import Trial, check, wait_in_sync
+from durabilitykit.look import others
+from labkit.query import answers
+from labkit.shell import LabError, run
+
+COUNT = 10
+LONGEST = 6.0           # a node that dies, as in the failover suite
+# $0: the root of the server's flavour; $1: the follower's directory, which is its /mnt. Then a program of that root.
+INSIDE = 'mount --bind "$1" "$0/mnt" && mount --rbind /dev "$0/dev" && shift && exec chroot "$0" "$@"'
+ACCOUNT = """CREATE USER IF NOT EXISTS 'follower'@'%' IDENTIFIED BY 'follower-password';
+GRANT REPLICATION SLAVE ON *.* TO 'follower'@'%'"""
+ROWS = "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', id, writer))), 0) FROM lab.writes"
+
+# As the guide recommends it: what is silent for three seconds is gone.
+WORDS = {
+    "mariadb": {
+        "make": ["mariadb-install-db", "--no-defaults", "--datadir=/mnt", "--user=root", "--auth-root-authentication-method=normal",
+                 "--skip-test-db"],
+        "options": ["--slave-net-timeout=3", "--log-slave-updates", "--gtid-strict-mode=ON"],
+        "follow": "CHANGE MASTER TO MASTER_HOST='{vip}', MASTER_USER='follower', MASTER_PASSWORD='follower-password', "
+                  "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1; START SLAVE",
+        "status": "SHOW SLAVE STATUS", "error": "Last_SQL_Error"},
+    "mysql": {
+        "make": ["mysqld", "--no-defaults", "--initialize-insecure", "--datadir=/mnt", "--user=root"],
+        "options": ["--replica-net-timeout=3", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"],
+        "follow": "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{vip}', SOURCE_USER='follower', SOURCE_PASSWORD='follower-password', "
+                  "SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=1000000, SOURCE_HEARTBEAT_PERIOD=1, "
+                  "GET_SOURCE_PUBLIC_KEY=1; START REPLICA",
+        "status": "SHOW REPLICA STATUS", "error": "Last_SQL_Error"},
+}
+
+
+class Follower:
+    """A server beside the cluster. Its files are the lab's, and it ends with the lab."""
+
+    def __init__(self, lab, number):
+        self.lab, self.number, self.words = lab, number, WORDS[lab.flavour.name]
+        self.directory = f"{lab.directory}/followers/{number}"
+        self.process = None
+
+    def __str__(self):
+        return f"follower {self.number}"
+
+    def inside(self, program):
+        return ["unshare", "--mount", "--", "sh", "-c", INSIDE, self.lab.facts["base"], self.directory, *program]
+
+    def make(self, like=None):
+        """An empty server, or a copy of another's files."""
+        if like:
+            shutil.copytree(like.directory, self.directory)
+            if os.path.exists(self.directory + "/auto.cnf"):
+                os.unlink(self.directory + "/auto.cnf")
+        else:
+            os.makedirs(self.directory)
+            run(self.inside(self.words["make"]), timeout=120)
+
+    def start(self):
+        program = [self.lab.flavour.daemon, "--no-defaults", "--datadir=/mnt", "--socket=/mnt/socket", "--pid-file=/mnt/pid", "--user=root",
+                   f"--port={4000 + self.number}", f"--server-id={4000 + self.number}", "--log-bin", "--read-only",
+                   "--innodb-buffer-pool-size=24M", "--innodb-flush-method=fsync", "--performance-schema=OFF", *self.words["options"]]
+        with open(self.directory + ".log", "w") as log:
+            self.process = self.lab.client_popen(self.inside(program), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.lab.wait_until(self.answers, 90, f"{self} to answer")
+
+    def answers(self):
+        try:
+            return bool(self.sql("SELECT 1"))
+        except LabError as failed:
+            return str(failed)
+
+    def sql(self, query):
+        import pymysql
+        from pymysql.constants import CLIENT
+        try:
+            with pymysql.connect(user="root", unix_socket=self.directory + "/socket", connect_timeout=5, read_timeout=15, autocommit=True,
+                                 conv={}, charset="utf8mb4", client_flag=CLIENT.MULTI_STATEMENTS) as connection:
+                return answers(connection, query)
+        except pymysql.err.MySQLError as failed:
+            raise LabError(f"{self}: {failed}") from failed
+
+    def follow(self):
+        self.sql(self.words["follow"].format(vip=self.lab.vip))
+
+    def error(self):
+        """What its applier says, '' when it has nothing to say."""
+        import pymysql
+        with pymysql.connect(user="root", unix_socket=self.directory + "/socket", cursorclass=pymysql.cursors.DictCursor) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(self.words["status"])
+                return cursor.fetchone()[self.words["error"]]
+
+    def written_by(self, server):
+        """How many rows it has that this server of the cluster took."""
+        return int(self.sql(f"SELECT COUNT(*) FROM lab.writes WHERE server = '{server}'")[0][0])
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_equal(lab, followers):
+    """They have the rows of the primary, each once, and none has stopped."""
+    wanted = lab.sql(lab.primary(), ROWS)
+
+    def equal():
+        found = {str(one): one.sql(ROWS) for one in followers}
+        return all(rows == wanted for rows in found.values()) or f"the primary has {wanted}, {found}"
+    lab.wait_until(equal, 60, "all followers to have the primary's rows")
+    for one in followers:
+        check(not one.error(), f"{one}: {one.error()}")
+
+
+def wait_following(lab, followers, primary, before, since):
+    """Until each has a row that the new primary took; seconds of each."""
+    missing, seconds = list(followers), []
+
+    def all_follow():
+        for one in list(missing):
+            if one.written_by(primary) > before[one]:
+                missing.remove(one)
+                seconds.append(time.monotonic() - since)
+        return not missing or f"not yet: {', '.join(str(one) for one in missing)}"
+    lab.wait_until(all_follow, 60, f"the followers to follow {primary}", interval=0.1)
+    return sorted(seconds)
+
+
+def counted(followers, names):
+    return {name: {one: one.written_by(name) for one in followers} for name in names}
+
+
+def failover(lab, followers):
+    """The primary's node dies, and so does a follower: it holds up nobody, and it catches up when it is back."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    silent, awake = followers[0], followers[1:]
+    silent.signal(signal.SIGSTOP)
+    try:
+        before = counted(awake, others(lab, primary))
+        with Trial(lab, expect_move=True, longest=LONGEST) as trial:
+            at = time.monotonic()
+            lab.fault("kill-node", primary)
+            lab.wait_until(lambda: lab.primary() in others(lab, primary), 60, "another node to be promoted")
+            seconds = wait_following(lab, awake, lab.primary(), before[lab.primary()], at)
+    finally:
+        silent.signal(signal.SIGCONT)
+    wait_equal(lab, followers)
+    return f"{len(awake)} followers had a row of the new primary {seconds[0]:.1f} to {seconds[-1]:.1f} s after its death, one was silent; {trial.note}"
+
+
+def switchover(lab, followers):
+    """A planned move: sessions end, so they are back sooner."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    target = others(lab, primary)[0]
+    before = counted(followers, [target])
+    with Trial(lab, expect_move=True) as trial:
+        at = time.monotonic()
+        lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+        lab.wait_until(lambda: lab.primary() == target, 60, f"{target} to be promoted")
+        seconds = wait_following(lab, followers, target, before[target], at)
+        lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+    wait_equal(lab, followers)
+    return f"{seconds[0]:.1f} to {seconds[-1]:.1f} s; {trial.note}"
+
+
+def followers(lab):
+    """Ten of them, through a failover and a switchover."""
+    lab.sql(lab.wait_settled(120, failures_ok=True), ACCOUNT)
+    all_of_them = [Follower(lab, number) for number in range(1, COUNT + 1)]
+    try:
+        for one in all_of_them:
+            one.make(like=all_of_them[0] if one.number > 1 else None)
+        for one in all_of_them:
+            one.start()
+            one.follow()
+        wait_equal(lab, all_of_them)
+        return f"failover: {failover(lab, all_of_them)}; switchover: {switchover(lab, all_of_them)}"
+    finally:
+        for one in all_of_them:
+            one.end()
+        wait_in_sync(lab)
+
+
+TESTS = [("ten followers outside of the cluster", followers)]

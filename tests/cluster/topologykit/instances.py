@@ -1,0 +1,113 @@
+"""Two databases on the same nodes: what happens to one is nothing to the other."""
+import dataclasses
+import time
+import xml.etree.ElementTree as ElementTree
+
+from suite import check
+from durabilitykit.look import others
+from labkit import process, resources
+from labkit.application import SETUP
+from labkit.shell import write_text
+
+PORT = 3307
+DIRECTORY = "/var/lib/mysql2"       # in the nodes' memory, where O_DIRECT is not to be had
+SOCKET = "/run/mysqld/second.sock"
+SECOND_CNF = """[mysqld]
+innodb_buffer_pool_size = 64M
+innodb_flush_method = fsync
+mysqlx = OFF
+"""
+LONGEST = 1.0                       # both share two processors
+
+
+def second(lab):
+    spec = resources.systole(lab.flavour, config="/etc/mysql/second.cnf", datadir=DIRECTORY, socket=SOCKET, port=PORT,
+                             pid="/run/mysqld/second.pid", log="/var/log/mysql/second.log")
+    return dataclasses.replace(spec, id="db2")
+
+
+def address(lab):
+    return lab.vip.rsplit(".", 1)[0] + ".52"
+
+
+def create(lab):
+    for node in lab.nodes:
+        text = SECOND_CNF if lab.flavour.name == "mysql" else SECOND_CNF.replace("mysqlx = OFF\n", "")
+        write_text(node.path("/etc/mysql/second.cnf"), text)
+    top = ElementTree.Element("configuration")
+    wanted = ElementTree.SubElement(top, "resources")
+    wanted.append(resources.clone(second(lab)))
+    wanted.append(resources.virtual_ip(address(lab), "vip2"))
+    top.append(resources.constraints(second(lab), "vip2"))
+    lab.on_live_node(["cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"],
+                     stdin=ElementTree.tostring(top, encoding="unicode"))
+    lab.wait_until(lambda: settled(lab), 180, "the second database to be up")
+
+
+def settled(lab):
+    """db2 is up everywhere, and its address is with its primary."""
+    state = lab.state()
+    primary, replicas = state.where("db2", "Promoted"), state.where("db2", "Unpromoted")
+    return (len(primary) == 1 and len(replicas) == len(lab.nodes) - 1 and state.where("vip2", "Started") == primary) or f"{primary} {replicas}"
+
+
+def servers(lab, datadir):
+    """(pid, start time) of the servers that work in this directory, by node."""
+    found = {}
+    for node in lab.nodes:
+        for who in node.processes("mysqld", "mariadbd"):
+            with open(f"/proc/{who[0]}/cmdline") as line:
+                if f"--datadir={datadir}" in line.read().split("\0"):
+                    found[node.name] = who
+    return found
+
+
+def apart(lab):
+    """The primaries are on different nodes; the first one's server dies."""
+    create(lab)
+    try:
+        primary = lab.wait_settled(120, failures_ok=True)
+        other = others(lab, primary)[0]
+        if lab.primary("db2") == primary:
+            lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db2-clone", "--node", other])
+            lab.wait_until(lambda: lab.primary("db2") == other and settled(lab), 60, f"db2 to be promoted on {other}")
+            lab.on_live_node(["crm_resource", "--clear", "--resource", "db2-clone"])
+        place = lab.primary("db2")
+        check(place != primary, f"both primaries are on {place}")
+        lab.sql(place, SETUP, socket=SOCKET)
+        before = servers(lab, DIRECTORY)
+        first, untouched = lab.start_writers(), lab.start_writers(host=address(lab), port=PORT)
+        try:
+            for application in (first, untouched):
+                application.wait_for_ack(timeout=60)
+            at = time.monotonic()
+            process.send(servers(lab, "/var/lib/mysql")[primary], 9)
+            lab.wait_until(lambda: lab.primary() in others(lab, primary), 60, "another node to be promoted")
+            first.wait_for_ack(timeout=60)
+            lab.wait_settled(120, failures_ok=True)
+        finally:
+            log, noted = first.stop(), untouched.stop()
+        check(lab.primary("db2") == place, f"db2 went from {place} to {lab.primary('db2')}")
+        check(servers(lab, DIRECTORY) == before, f"servers of db2: {before} before, {servers(lab, DIRECTORY)} after")
+        pause = noted.longest_gap(after=at)
+        check(pause < LONGEST, f"db2 paused for {pause:.2f} s")
+        rows = {int(row[0]) for row in lab.sql(place, "SELECT id FROM lab.writes", socket=SOCKET)}
+        check(not noted.lost(rows), f"db2 has lost {noted.lost(rows)[:5]}")
+        return (f"db went from {primary} to {lab.primary()}, paused for {log.longest_gap(after=at):.2f} s; db2 on {place} paused for "
+                f"{pause:.2f} s, its servers ran on; acknowledged {len(log.acked)} and {len(noted.acked)}, lost 0")
+    finally:
+        remove(lab)
+
+
+def remove(lab):
+    lab.on_live_node(["crm_resource", "--resource", "db2-clone", "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"])
+    lab.wait_until(lambda: not servers(lab, DIRECTORY), 60, "the second database to stop")
+    for kind in ("rsc_colocation", "rsc_order"):
+        for name in ("vip2-with-primary", "vip2-after-promote", "vip2-after-demote"):
+            lab.on_live_node(["sh", "-c", f"cibadmin --delete --xml-text '<{kind} id=\"{name}\"/>' || true"])
+    for kind, name in (("primitive", "vip2"), ("clone", "db2-clone")):
+        lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}"/>'])
+    lab.cleanup()
+
+
+TESTS = [("two databases on the same nodes", apart)]
