@@ -114,7 +114,10 @@ def wait_equal(lab, followers):
     wanted = lab.sql(lab.primary(), ROWS)
 
     def equal():
-        found = {str(one): one.sql(ROWS) for one in followers}
+        try:
+            found = {str(one): one.sql(ROWS) for one in followers}
+        except LabError as failed:      # the table itself has yet to come
+            return str(failed)
         return all(rows == wanted for rows in found.values()) or f"the primary has {wanted}, {found}"
     lab.wait_until(equal, 60, "all followers to have the primary's rows")
     for one in followers:

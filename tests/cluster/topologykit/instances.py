@@ -34,6 +34,7 @@ def create(lab):
     for node in lab.nodes:
         text = SECOND_CNF if lab.flavour.name == "mysql" else SECOND_CNF.replace("mysqlx = OFF\n", "")
         write_text(node.path("/etc/mysql/second.cnf"), text)
+        node.run(["install", "-d", "-m", "750", "-o", "mysql", "-g", "mysql", DIRECTORY], check=True)
     top = ElementTree.Element("configuration")
     wanted = ElementTree.SubElement(top, "resources")
     wanted.append(resources.clone(second(lab)))
