@@ -55,6 +55,7 @@ struct server_facts {
 	enum tri agent_writable; /* MySQL: the agent may, super_read_only is off */
 	uint64_t server_id;	 /* of a server that is to be launched: the one that it will get */
 	char *uuid;		 /* MySQL's server_uuid; MariaDB's server_id as text */
+	uint64_t series;	 /* of its version: 1011 for 10.11, 907 for 9.7; 0: not known */
 	struct gtid_set *executed;
 	struct gtid_set *received; /* NULL: unknown, or it never had a source: see has_source */
 	enum tri has_source;	   /* a source is configured, whether connected or not */
@@ -105,6 +106,7 @@ struct peer_facts {
 	char *address;
 	uint64_t port;
 	uint64_t server_id;
+	uint64_t series;
 	enum tri data;	      /* its server has transactions or schemas of its own */
 	struct record record; /* the newest that it has stored */
 	enum tri clean;	      /* no member of the cluster, and fenced or properly left: runs nothing */

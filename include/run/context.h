@@ -35,6 +35,7 @@ struct context {
 	uint64_t answer_ms;		  /* how long one look at the server may take */
 	struct sql *sql;
 	struct proc server;
+	uint64_t series;    /* of the server that is connected */
 	uint64_t server_id; /* that a launch will give; 0: not known yet */
 	/* what this action has done */
 	enum tri marked;	     /* see struct facts */

@@ -136,6 +136,7 @@ static enum sql_outcome dialect_of_connection(struct context *ctx, struct error 
 	struct server_version version;
 	const char *info = sql_server_info(ctx->sql);
 	ctx->dialect = info && server_version_parse(info, &version) ? dialect_for(&version) : NULL;
+	ctx->series = ctx->dialect ? version.major * 100ull + version.minor : 0;
 	if (ctx->dialect)
 		return SQL_OK;
 	error_set(err, OCF_ERR_INSTALLED, "the server says it is \"%.64s\": MySQL 5.7.6 or MariaDB 10.5 at least is needed",

@@ -67,6 +67,7 @@ static enum sql_outcome observe_variables(struct context *ctx, struct server_fac
 		server->agent_writable = super_read_only == TRI_YES ? TRI_NO : TRI_YES;
 	server->server_id = number_or(sql_value(&rows, 0, "server_id"), 0);
 	str_set(&server->uuid, sql_value(&rows, 0, "server_uuid"));
+	server->series = ctx->series;
 	server->executed = gtid_set_parse(ctx->dialect->from.flavour, sql_value(&rows, 0, "executed"));
 	server->copy_wanted = tri_of(sql_value(&rows, 0, "copy_wanted") != NULL);
 	sql_rows_clear(&rows);

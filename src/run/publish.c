@@ -50,12 +50,12 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
 	_cleanup_free_ char *record = record_format(&facts->record);
-	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu data=%s%s%s", role_name(role),
+	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu series=%llu data=%s%s%s", role_name(role),
 			  (unsigned long long)(role != ROLE_PRIMARY	      ? 0
 					       : facts->opened_now == TRI_YES ? facts->promised
 									      : facts->primary_epoch),
 			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
-			  (unsigned long long)facts->server.server_id, tri_name(data_now(facts)), record ? " record=" : "",
+			  (unsigned long long)facts->server.server_id, (unsigned long long)facts->server.series, tri_name(data_now(facts)), record ? " record=" : "",
 			  record ? record : "");
 }
 
@@ -270,6 +270,7 @@ static void peer_state(struct peer_facts *peer, const struct fields *fields)
 	peer->promised = field_number(fields, "promised");
 	peer->port = field_number(fields, "port");
 	peer->server_id = field_number(fields, "server_id");
+	peer->series = field_number(fields, "series");
 	peer->data = !data ? TRI_UNKNOWN : strcmp(data, "yes") == 0 ? TRI_YES : strcmp(data, "no") == 0 ? TRI_NO : TRI_UNKNOWN;
 	str_set(&peer->address, fields_get(fields, "address"));
 	if (str_empty(peer->address) || peer->port == 0 || peer->port > 65535)

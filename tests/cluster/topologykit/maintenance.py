@@ -1,8 +1,11 @@
 """Maintenance: Pacemaker is stopped, the agent replaced, and Pacemaker started again, under servers that run on."""
+import re
 import time
 
 from suite import Trial, check
+from durabilitykit.look import others, wait_acknowledging, wait_for_sentence
 from labkit import process
+from labkit.shell import read_text, write_text
 
 LONGEST = 0.5
 AGENT = "/usr/lib/ocf/resource.d/systole/mysql"
@@ -64,5 +67,49 @@ def unattended(lab):
     return trial.note
 
 
+NEWER = "11.4.9-MariaDB"      # what a MariaDB server can be told to say of itself
+
+
+def upgrade(lab, name):
+    """As the guide has it: standby, another server, unstandby."""
+    node = lab.node(name)
+    lab.on_live_node(["crm_attribute", "--node", name, "--name", "standby", "--update", "on"])
+    lab.wait_until(lambda: node.mysqld() is None, 60, f"the server of {name} to stop")
+    path = node.path("/etc/mysql/lab.cnf")
+    write_text(path, re.sub(r"(?m)^version = .*\n", "", read_text(path)) + f"version = {NEWER}\n")
+    lab.on_live_node(["crm_attribute", "--node", name, "--name", "standby", "--update", "off"])
+    wait_acknowledging(lab)
+
+
+def move(lab, target):
+    lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+
+
+def clear(lab):
+    lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+
+
+def rolling_upgrade(lab):
+    """Replicas first. One that is newer does not become the primary of one that is older; the old primary comes last."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    first, second = others(lab, primary)
+    with Trial(lab, expect_move=False) as trial:
+        upgrade(lab, first)
+        move(lab, first)
+        try:
+            said = wait_for_sentence(lab, "its server is of version 11.4, .*: upgrade that first", 30, f"crm_mon to say why {first} does not take over")
+        finally:
+            clear(lab)
+        upgrade(lab, second)
+    with Trial(lab, expect_move=True) as moved:
+        move(lab, first)
+        lab.wait_until(lambda: lab.primary() == first, 90, f"{first} to be promoted")      # what was refused is refused for half a minute
+        clear(lab)
+        upgrade(lab, primary)
+    lab.cleanup()
+    return f"{said!r}; {trial.note}; then {moved.note}"
+
+
 TESTS = [("Pacemaker and the agent are replaced under running servers", upgraded),
          ("in maintenance mode nothing is recovered", unattended)]
+MARIADB_TESTS = [("a rolling upgrade", rolling_upgrade)]          # MySQL's server cannot be told to be of another version
