@@ -34,8 +34,9 @@ struct attr_values {
 
 struct cluster_node {
 	char *name;
-	bool member; /* part of the cluster's membership now */
-	bool clean;  /* no member, and fenced since, or it left by itself: runs nothing */
+	bool member;  /* part of the cluster's membership now */
+	bool joining; /* a member whose Pacemaker has not joined the others', yet */
+	bool clean;   /* no member, and fenced since, or it left by itself: runs nothing */
 };
 struct cluster_nodes {
 	struct cluster_node *items;
@@ -70,8 +71,9 @@ int cluster_score_mend(const char *resource, const char *node, uint64_t deadline
 enum quorum cluster_quorum(uint64_t deadline_ms);
 /* All nodes that Pacemaker has ever seen, with what the CIB says of them now. */
 int cluster_nodes_query(struct cluster_nodes *ret_nodes, uint64_t deadline_ms, struct error *err);
-/* A cluster property, in a set of its own and of the same name; `cibadmin --query --scope crm_config` shows it. Written only when it changes: every
- * write makes the scheduler calculate anew. The CIB that wins when partitions merge may be the older one: it carries, it proves nothing. */
+/* A cluster property, in a set of its own and of the same name; `cibadmin --query --scope crm_config` shows it. Written only when it changes:
+ * every write makes the scheduler calculate anew. Not while a node joins: that is an error. The CIB that wins when partitions merge may be
+ * the older one: it carries, it proves nothing. */
 int cluster_property_get(const char *name, char **ret_value, uint64_t deadline_ms, struct error *err);
 int cluster_property_set(const char *name, const char *value, uint64_t deadline_ms, struct error *err);
 

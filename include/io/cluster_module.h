@@ -12,7 +12,7 @@
 /* The one symbol that the module exports: a const struct cluster_module. */
 #define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
 /* Raised with every change of the struct or of what a call means. */
-#define CLUSTER_MODULE_VERSION 4
+#define CLUSTER_MODULE_VERSION 5
 
 /* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
  * set are the same. */

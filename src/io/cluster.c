@@ -257,6 +257,7 @@ static int answer_nodes(const struct cluster_module *module, struct message *rep
 	for (size_t i = 0; i < nodes.count; i++) {
 		message_put(reply, nodes.items[i].name);
 		message_put(reply, nodes.items[i].member ? "1" : "0");
+		message_put(reply, nodes.items[i].joining ? "1" : "0");
 		message_put(reply, nodes.items[i].clean ? "1" : "0");
 	}
 	return 0;
@@ -564,14 +565,16 @@ int cluster_nodes_query(struct cluster_nodes *ret_nodes, uint64_t deadline_ms, s
 {
 	_cleanup_message_ struct message reply = {0};
 	struct cluster_nodes nodes = {0};
-	const char *name, *member, *clean;
+	const char *name, *member, *joining, *clean;
 
 	if (call(OPERATION_NODES, 0, NULL, NULL, &reply, deadline_ms, err) < 0)
 		return -1;
-	while (message_get(&reply, &name) && message_get(&reply, &member) && message_get(&reply, &clean)) {
+	while (message_get(&reply, &name) && message_get(&reply, &member) && message_get(&reply, &joining) && message_get(&reply, &clean)) {
 		nodes.items = mem_grow(nodes.items, nodes.count + 1, sizeof(*nodes.items));
-		nodes.items[nodes.count++] =
-		    (struct cluster_node){.name = str_dup(name), .member = str_equal(member, "1"), .clean = str_equal(clean, "1")};
+		nodes.items[nodes.count++] = (struct cluster_node){.name = str_dup(name),
+								   .member = str_equal(member, "1"),
+								   .joining = str_equal(joining, "1"),
+								   .clean = str_equal(clean, "1")};
 	}
 	*ret_nodes = nodes;
 	return 0;
@@ -589,6 +592,20 @@ int cluster_property_get(const char *name, char **ret_value, uint64_t deadline_m
 	return 0;
 }
 
+/* A change of the configuration counts the CIB's smaller version number from zero, on a node that joins as well: its CIB, which knows nothing
+ * of this cluster's state, may be taken for the newest of all, and replace it with the promotion scores. */
+static int nobody_joins(uint64_t deadline_ms, struct error *err)
+{
+	_cleanup_(cluster_nodes_clear) struct cluster_nodes nodes = {0};
+
+	if (cluster_nodes_query(&nodes, deadline_ms, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nodes.count; i++)
+		if (nodes.items[i].joining)
+			return error_set(err, OCF_ERR_GENERIC, "not while %s joins the cluster", nodes.items[i].name);
+	return 0;
+}
+
 int cluster_property_set(const char *name, const char *value, uint64_t deadline_ms, struct error *err)
 {
 	_cleanup_message_ struct message reply = {0};
@@ -596,7 +613,9 @@ int cluster_property_set(const char *name, const char *value, uint64_t deadline_
 
 	if (cluster_property_get(name, &now, deadline_ms, err) < 0)
 		return -1;
-	return str_equal(now, value) ? 0 : call(OPERATION_PROPERTY_PUT, 0, name, value, &reply, deadline_ms, err);
+	if (str_equal(now, value))
+		return 0;
+	return nobody_joins(deadline_ms, err) < 0 ? -1 : call(OPERATION_PROPERTY_PUT, 0, name, value, &reply, deadline_ms, err);
 }
 
 void cluster_close(void)

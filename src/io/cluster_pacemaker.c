@@ -268,14 +268,17 @@ static bool xml_is_set(xmlNode *xml, const char *name)
 /* "expected" is what the controller believes that a node should be: a member, until it has left in order or was fenced. */
 static void take_node(xmlNode *xml, struct cluster_nodes *nodes)
 {
-	_cleanup_free_ char *name = xml_attribute(xml, "uname"), *expected = xml_attribute(xml, "expected");
+	_cleanup_free_ char *name = xml_attribute(xml, "uname"), *expected = xml_attribute(xml, "expected"),
+			    *join = xml_attribute(xml, "join");
 	bool member = xml_is_set(xml, "in_ccm");
 
 	if (name == NULL || !str_equal((const char *)xml->name, "node_state"))
 		return;
 	nodes->items = mem_grow(nodes->items, nodes->count + 1, sizeof(*nodes->items));
-	nodes->items[nodes->count++] =
-	    (struct cluster_node){.name = str_dup(name), .member = member, .clean = !member && str_equal(expected, "down")};
+	nodes->items[nodes->count++] = (struct cluster_node){.name = str_dup(name),
+							     .member = member,
+							     .joining = member && !str_equal(join, "member"),
+							     .clean = !member && str_equal(expected, "down")};
 }
 
 static int pacemaker_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)

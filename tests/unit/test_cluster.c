@@ -145,6 +145,13 @@ static int fake_nodes_query(struct cluster_nodes *ret_nodes, struct error *err)
 	return 0;
 }
 
+static int fake_nodes_joining(struct cluster_nodes *ret_nodes, struct error *err)
+{
+	(void)fake_nodes_query(ret_nodes, err);
+	ret_nodes->items[1].joining = true;
+	return 0;
+}
+
 static struct {
 	const char *stored;
 } cib;
@@ -167,6 +174,14 @@ static int fake_property_get(const char *name, char **ret_value, struct error *e
 	(void)name;
 	(void)err;
 	*ret_value = str_printf("%d", (int)getpid());
+	return 0;
+}
+
+static int fake_property_put(const char *name, const char *value, struct error *err)
+{
+	(void)name;
+	(void)value;
+	(void)err;
 	return 0;
 }
 
@@ -206,6 +221,7 @@ static int setup(void **state)
 	    .attr_refresh = fake_attr_refresh,
 	    .nodes_query = fake_nodes_query,
 	    .property_get = fake_property_get,
+	    .property_put = fake_property_put,
 	    .quorum = fake_quorum_no,
 	    .close = fake_close,
 	};
@@ -417,10 +433,24 @@ static void nodes_come_through_with_their_membership(void **state)
 	assert_int_equal(nodes.count, 2);
 	assert_string_equal(nodes.items[0].name, "n1");
 	assert_true(nodes.items[0].member);
+	assert_false(nodes.items[0].joining);
 	assert_false(nodes.items[0].clean);
 	assert_false(nodes.items[1].member);
 	assert_true(nodes.items[1].clean);
 	cluster_nodes_clear(&nodes);
+}
+
+static void nothing_is_configured_while_a_node_joins(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	fake.nodes_query = fake_nodes_joining;
+	assert_int_equal(cluster_property_set("systole-db", "1.1:majority:3:n1", soon(), &err), -1);
+	assert_string_equal(err.sentence, "not while n2 joins the cluster");
+	cluster_close();
+	fake.nodes_query = fake_nodes_query;
+	assert_int_equal(cluster_property_set("systole-db", "1.1:majority:3:n1", soon(), &err), 0);
 }
 
 static void what_was_given_to_nodes_for_good_comes_through(void **state)
@@ -542,6 +572,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_score_that_stays_the_same_is_not_written, setup),
 	    cmocka_unit_test_setup(a_score_that_the_cib_has_lost_is_written_again, setup),
 	    cmocka_unit_test_setup(nodes_come_through_with_their_membership, setup),
+	    cmocka_unit_test_setup(nothing_is_configured_while_a_node_joins, setup),
 	    cmocka_unit_test_setup(what_was_given_to_nodes_for_good_comes_through, setup),
 	    cmocka_unit_test_setup(quorum_is_unknown_unless_corosync_says_yes_or_no, setup),
 	    cmocka_unit_test_setup(the_library_sees_nothing_of_the_agent_but_the_way_to_talk, setup),
