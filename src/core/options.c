@@ -16,11 +16,13 @@ enum option_kind {
 struct option_row {
 	const char *name;
 	const char *alias;	   /* an older or newer name of the same option, or NULL */
-	const char *value;	   /* what is given on the command line */
+	const char *value;	   /* what is given on the command line; NULL: nothing, and by a law the file must not have it either */
 	enum gtid_flavour flavour; /* UNKNOWN: both servers */
 	enum option_kind kind;
 	const char *why;
 };
+
+#define FILTERED "what a filter leaves out is missing on other nodes, and lost when one of them is promoted"
 
 static const struct option_row rows[] = {
     {"gtid_mode", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_LAW, "positions are compared as GTID sets"},
@@ -36,6 +38,15 @@ static const struct option_row rows[] = {
      "others would see a commit before it is safe"},
     {"rpl_semi_sync_source_wait_no_replica", "rpl_semi_sync_master_wait_no_slave", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_LAW,
      "commits would be acknowledged that nobody else has, as soon as too few replicas are connected"},
+    {"binlog_do_db", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"binlog_ignore_db", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_do_db", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_ignore_db", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_do_table", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_ignore_table", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_wild_do_table", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_wild_ignore_table", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
+    {"replicate_rewrite_db", NULL, NULL, GTID_FLAVOUR_UNKNOWN, OPTION_LAW, FILTERED},
     {"read_only", NULL, "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
     {"super_read_only", NULL, "ON", GTID_FLAVOUR_MYSQL, OPTION_OURS, NULL},
     {"skip_replica_start", "skip_slave_start", "ON", GTID_FLAVOUR_UNKNOWN, OPTION_OURS, NULL},
@@ -158,6 +169,8 @@ static bool row_applies(const struct option_row *row, const struct dialect *dial
 static bool values_agree(const struct option_row *row, const char *value)
 {
 	bool given, wanted;
+	if (!row->value)
+		return false;
 	if (strcasecmp(value, row->value) == 0)
 		return true;
 	/* log_bin=NAME is on with a name of the user's own. */
@@ -172,6 +185,9 @@ int user_options_check(const struct config *config, const struct dialect *dialec
 		const char *value = row_user_value(&rows[i], options);
 		if (rows[i].kind != OPTION_LAW || !row_applies(&rows[i], dialect) || !value || values_agree(&rows[i], value))
 			continue;
+		if (!rows[i].value)
+			return error_set(err, OCF_ERR_ARGS, "%s says %s=%.64s, but %s: remove the line", config->config, rows[i].name,
+					 value, rows[i].why);
 		return error_set(err, OCF_ERR_ARGS, "%s says %s=%.64s, but %s is needed, because %s: correct or remove the line",
 				 config->config, rows[i].name, value, rows[i].value, rows[i].why);
 	}

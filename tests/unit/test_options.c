@@ -66,6 +66,8 @@ TEST(a_file_that_contradicts_a_law_is_an_error_that_says_why)
 	assert_check(MYSQL84, "--rpl_semi_sync_source_wait_no_replica=OFF", "that nobody else has");
 	assert_check(MARIADB, "--skip-rpl-semi-sync-master-wait-no-slave", "that nobody else has");
 	assert_check(MARIADB, "--gtid-strict-mode=0", "gtid_strict_mode");
+	assert_check(MARIADB, "--binlog-ignore-db=scratch", "/etc/my.cnf says binlog_ignore_db=scratch, but what a filter leaves out");
+	assert_check(MYSQL84, "--replicate-wild-ignore-table=test.%", "lost when one of them is promoted: remove the line");
 }
 
 TEST(a_file_that_agrees_or_is_of_the_other_server_is_fine)
