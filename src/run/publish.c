@@ -102,10 +102,11 @@ static void published_write(const struct context *ctx, const char *score, const 
 
 void published_forget(const struct context *ctx)
 {
-	const char *files[] = {ctx->published_file, ctx->word_file, ctx->reads_file};
 	struct error ignored;
-	for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
-		(void)file_remove(files[i], &ignored);
+	(void)file_remove(ctx->published_file, &ignored);
+	/* Whatever comes next is another value, also none. */
+	(void)file_write(ctx->word_file, "?", 0600, &ignored);
+	(void)file_write(ctx->reads_file, "?", 0600, &ignored);
 }
 
 enum tri published_state(const struct context *ctx, const struct facts *facts)

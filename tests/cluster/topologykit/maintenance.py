@@ -6,6 +6,7 @@ from suite import Trial, check
 from durabilitykit.look import others, wait_acknowledging, wait_for_sentence
 from labkit import process
 from labkit.shell import read_text, write_text
+from topologykit.reads import wait_for_attribute
 
 LONGEST = 1.0           # nothing happens to them, but Pacemaker starts three times on two processors
 AGENT = "/usr/lib/ocf/resource.d/systole/mysql"
@@ -46,6 +47,8 @@ def upgraded(lab):
         lab.wait_settled(120, failures_ok=True)
     check(servers(lab) == before, f"servers: {before} before, {servers(lab)} after")
     check(lab.primary() == primary, f"the role went from {primary} to {lab.primary()}")
+    for node in lab.nodes:
+        wait_for_attribute(lab, node.name, "1")
     failed = lab.state().failures
     check(not failed, f"failed: {failed}")
     return trial.note
