@@ -50,13 +50,13 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
 	enum role role = role_now(facts);
 	_cleanup_free_ char *record = record_format(&facts->record);
-	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu series=%llu data=%s%s%s", role_name(role),
-			  (unsigned long long)(role != ROLE_PRIMARY	      ? 0
-					       : facts->opened_now == TRI_YES ? facts->promised
-									      : facts->primary_epoch),
-			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
-			  (unsigned long long)facts->server.server_id, (unsigned long long)facts->server.series, tri_name(data_now(facts)), record ? " record=" : "",
-			  record ? record : "");
+	return str_printf(
+	    "v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu series=%llu data=%s%s%s", role_name(role),
+	    (unsigned long long)(role != ROLE_PRIMARY		? 0
+				 : facts->opened_now == TRI_YES ? facts->promised
+								: facts->primary_epoch),
+	    (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port, (unsigned long long)facts->server.server_id,
+	    (unsigned long long)facts->server.series, tri_name(data_now(facts)), record ? " record=" : "", record ? record : "");
 }
 
 struct published {
