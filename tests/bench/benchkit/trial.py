@@ -65,20 +65,12 @@ def place(lab, on_dc):
     if (primary == dc) == on_dc:
         return
     target = dc if on_dc else next(node.name for node in lab.nodes if node.name != dc)
-    move(lab, target)
+    lab.move(target)
     try:
         lab.wait_until(lambda: lab.primary() == target, 20, f"{target} to be promoted")
     finally:
-        end_move(lab)
+        lab.clear()
     lab.wait_settled(60, failures_ok=True)
-
-
-def move(lab, target):
-    lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
-
-
-def end_move(lab):
-    lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
 
 
 def run(lab, contestant, fault, on_dc):
@@ -112,7 +104,7 @@ def run(lab, contestant, fault, on_dc):
 def inject(lab, contestant, fault, primary):
     if fault == "move":
         target = next(node.name for node in lab.nodes if node.name != primary)
-        move(lab, target)
+        lab.move(target)
     elif contestant.database or fault == "kill-node":
         lab.fault(FAULTS[fault], primary)
     else:                   # what the trivial agent has instead of a server
@@ -125,7 +117,7 @@ def observe(lab, contestant, fault, primary, client, at):
     while time.monotonic() < at + BOUND and (well is None or time.monotonic() < well + AFTER):
         time.sleep(0.3)
         if not moved and lab.primary() not in (None, primary):
-            end_move(lab)
+            lab.clear()
             moved = True
         witness = resumed(client.log(), at, certain=fault == "move" and moved)
         if back is None and witness is not None and is_back(lab, contestant, primary, client, witness):
@@ -133,7 +125,7 @@ def observe(lab, contestant, fault, primary, client, at):
         if well is None and back is not None and moved:
             well = time.monotonic()
     if not moved:
-        end_move(lab)
+        lab.clear()
     return back
 
 

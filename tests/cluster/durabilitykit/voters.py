@@ -17,7 +17,7 @@ def set_clone_max(lab, number, without=None):
         wait_for_instances(lab, number)         # both at once, and Pacemaker stops two
     lab.on_live_node(["crm_resource", "--resource", "db-clone", "--meta", "--set-parameter", "clone-max", "--parameter-value", str(number)])
     if not without:
-        lab.on_live_node(["crm_resource", "--resource", "db-clone", "--clear"])
+        lab.clear()
     wait_for_instances(lab, number)
     lab.on_live_node(["crm_resource", "--resource", "db-clone", "--refresh"], timeout=60)
 

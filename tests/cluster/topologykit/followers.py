@@ -167,10 +167,10 @@ def switchover(lab, followers):
     before = counted(followers, [target])
     with Trial(lab, expect_move=True) as trial:
         at = time.monotonic()
-        lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
+        lab.move(target)
         lab.wait_until(lambda: lab.primary() == target, 60, f"{target} to be promoted")
         seconds = wait_following(lab, followers, target, before[target], at)
-        lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
+        lab.clear()
     wait_equal(lab, followers)
     return f"{seconds[0]:.1f} to {seconds[-1]:.1f} s; {trial.note}"
 

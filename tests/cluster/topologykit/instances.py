@@ -70,9 +70,9 @@ def apart(lab):
         primary = lab.wait_settled(120, failures_ok=True)
         other = others(lab, primary)[0]
         if lab.primary("db2") == primary:
-            lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db2-clone", "--node", other])
+            lab.move(other, "db2")
             lab.wait_until(lambda: lab.primary("db2") == other and settled(lab), 60, f"db2 to be promoted on {other}")
-            lab.on_live_node(["crm_resource", "--clear", "--resource", "db2-clone"])
+            lab.clear("db2")
         place = lab.primary("db2")
         check(place != primary, f"both primaries are on {place}")
         lab.sql(place, SETUP, socket=SOCKET)

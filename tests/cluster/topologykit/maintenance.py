@@ -84,30 +84,22 @@ def upgrade(lab, name):
     wait_acknowledging(lab)
 
 
-def move(lab, target):
-    lab.on_live_node(["crm_resource", "--move", "--promoted", "--resource", "db-clone", "--node", target])
-
-
-def clear(lab):
-    lab.on_live_node(["crm_resource", "--clear", "--resource", "db-clone"])
-
-
 def rolling_upgrade(lab):
     """Replicas first. One that is newer does not become the primary of one that is older; the old primary comes last."""
     primary = lab.wait_settled(120, failures_ok=True)
     first, second = others(lab, primary)
     with Trial(lab, expect_move=False) as trial:
         upgrade(lab, first)
-        move(lab, first)
+        lab.move(first)
         try:
             said = wait_for_sentence(lab, "its server is of version 11.4, .*: upgrade that first", 30, f"crm_mon to say why {first} does not take over")
         finally:
-            clear(lab)
+            lab.clear()
         upgrade(lab, second)
     with Trial(lab, expect_move=True) as moved:
-        move(lab, first)
+        lab.move(first)
         lab.wait_until(lambda: lab.primary() == first, 90, f"{first} to be promoted")      # what was refused is refused for half a minute
-        clear(lab)
+        lab.clear()
         upgrade(lab, primary)
     lab.cleanup()
     return f"{said!r}; {trial.note}; then {moved.note}"

@@ -379,6 +379,14 @@ class Lab:
             pass
         self.on_live_node(["crm_resource", "--cleanup", *(["--node", node] if node else [])], timeout=60)
 
+    def move(self, target, resource="db"):
+        """Wants the role on that node, as an operator does; returns at once."""
+        self.on_live_node(["crm_resource", "--move", "--promoted", "--resource", resource + "-clone", "--node", target])
+
+    def clear(self, resource="db"):
+        """Takes back what a move, or a ban, has tied the role to."""
+        self.on_live_node(["crm_resource", "--clear", "--resource", resource + "-clone"])
+
     # The servers
 
     def sql(self, node, query, timeout=15.0, check=True, socket=resources.SOCKET):
