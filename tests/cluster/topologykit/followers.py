@@ -29,7 +29,7 @@ WORDS = {
         "status": "SHOW SLAVE STATUS", "error": "Last_SQL_Error"},
     "mysql": {
         "make": ["mysqld", "--no-defaults", "--initialize-insecure", "--datadir=/mnt", "--user=root"],
-        "options": ["--replica-net-timeout=3", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"],
+        "options": ["--replica-net-timeout=3", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF", "--secure-file-priv="],
         "follow": "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{vip}', SOURCE_USER='follower', SOURCE_PASSWORD='follower-password', "
                   "SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=1000000, SOURCE_HEARTBEAT_PERIOD=1, "
                   "GET_SOURCE_PUBLIC_KEY=1; START REPLICA",

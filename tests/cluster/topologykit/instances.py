@@ -4,7 +4,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 from suite import check
-from durabilitykit.look import others
+from durabilitykit.look import others, words
 from labkit import process, resources
 from labkit.application import SETUP
 from labkit.shell import write_text
@@ -43,6 +43,7 @@ def create(lab):
     lab.on_live_node(["cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"],
                      stdin=ElementTree.tostring(top, encoding="unicode"))
     lab.wait_until(lambda: settled(lab), 180, "the second database to be up")
+    lab.wait_until(lambda: acknowledged(lab), 180, "the replicas of the second database to be filled")
 
 
 def settled(lab):
@@ -50,6 +51,12 @@ def settled(lab):
     state = lab.state()
     primary, replicas = state.where("db2", "Promoted"), state.where("db2", "Unpromoted")
     return (len(primary) == 1 and len(replicas) == len(lab.nodes) - 1 and state.where("vip2", "Started") == primary) or f"{primary} {replicas}"
+
+
+def acknowledged(lab):
+    """All replicas of db2 acknowledge: none is being filled any more."""
+    status = lab.sql(lab.primary("db2"), f"SHOW GLOBAL STATUS LIKE '{words(lab)['clients']}'", check=False, socket=SOCKET).stdout.split()
+    return status[-1:] == [str(len(lab.nodes) - 1)] or f"replicas that acknowledge: {status}"
 
 
 def servers(lab, datadir):
