@@ -62,6 +62,7 @@ static char *state_text(const struct context *ctx, const struct facts *facts)
 struct published {
 	char *state; /* NULL: nothing, or not fresh */
 	char *score;
+	uint64_t when_ms; /* of the state */
 };
 
 /* The file: when (monotonic ms), score, state, one a line. It is in /run: gone with the boot. */
@@ -70,7 +71,7 @@ static void published_read(const struct context *ctx, struct published *ret)
 	_cleanup_free_ char *text = NULL;
 	struct error ignored;
 	uint64_t when, now = clock_now_ms();
-	*ret = (struct published){0};
+	*ret = (struct published){.when_ms = now};
 	if (file_read(ctx->published_file, 4096, &text, &ignored) || !text)
 		return;
 	char *score = strchr(text, '\n'), *state = score ? strchr(score + 1, '\n') : NULL;
@@ -83,6 +84,7 @@ static void published_read(const struct context *ctx, struct published *ret)
 		return;
 	ret->score = str_dup(score);
 	ret->state = str_dup(state);
+	ret->when_ms = when;
 }
 
 static void published_clear(struct published *p)
@@ -91,11 +93,10 @@ static void published_clear(struct published *p)
 	free(p->state);
 }
 
-static void published_write(const struct context *ctx, const char *score, const char *state)
+static void published_write(const struct context *ctx, uint64_t when_ms, const char *score, const char *state)
 {
 	struct error err;
-	_cleanup_free_ char *text =
-	    str_printf("%llu\n%s\n%s\n", (unsigned long long)clock_now_ms(), score ? score : "", state ? state : "");
+	_cleanup_free_ char *text = str_printf("%llu\n%s\n%s\n", (unsigned long long)when_ms, score ? score : "", state ? state : "");
 	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->published_file, text, 0600, &err))
 		log_warning("%s", err.sentence);
 }
@@ -128,7 +129,7 @@ int publish_state(struct context *ctx, const struct facts *facts, struct error *
 	if (cluster_attr_set(name, now, ATTR_PRIVATE, ctx->deadline_ms, err))
 		return -1;
 	published_read(ctx, &p);
-	published_write(ctx, p.score, now);
+	published_write(ctx, clock_now_ms(), p.score, now);
 	published_clear(&p);
 	return 0;
 }
@@ -149,7 +150,7 @@ void publish_score(struct context *ctx, const struct facts *facts)
 		} else {
 			if (p.score && score == SCORE_NONE)
 				log_info("no promotion score: %s", reason);
-			published_write(ctx, text, p.state);
+			published_write(ctx, p.when_ms, text, p.state);
 		}
 	}
 	published_clear(&p);
@@ -185,7 +186,7 @@ void publish_no_score(struct context *ctx)
 	if (cluster_score_set(ctx->config.instance.resource, NULL, ctx->deadline_ms, &err))
 		log_warning("promotion score: %s", err.sentence);
 	published_read(ctx, &p);
-	published_write(ctx, "none", p.state);
+	published_write(ctx, p.when_ms, "none", p.state);
 	published_clear(&p);
 }
 
