@@ -175,6 +175,7 @@ struct facts {
 	enum tri reported;	      /* its report says what is true now */
 	enum tri disconnected_before; /* the monitor before this one already saw it without its source */
 	uint64_t disconnected_ms;     /* since a monitor first saw it without its source; 0: it has it */
+	enum tri promotion_failed;    /* the last one here, and it has not followed a primary since */
 	enum tri reads_before;	      /* its attribute says that it may serve reads; UNKNOWN: there is none yet */
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */

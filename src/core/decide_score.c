@@ -69,7 +69,10 @@ static enum score score_election(const struct config *config, const struct facts
 		return SCORE_BEHIND;
 	if (may_have_a_tail(config, facts))
 		return SCORE_BEHIND;
-	return empty && facts->server.user_data != TRI_YES ? SCORE_EMPTY : SCORE_GOOD;
+	if (empty && facts->server.user_data != TRI_YES)
+		return SCORE_EMPTY;
+	/* Pacemaker starts it again, and would choose it again: another has its turn. */
+	return facts->promotion_failed == TRI_YES ? SCORE_BEHIND : SCORE_GOOD;
 }
 
 /* Of the data alone. */

@@ -136,6 +136,7 @@ static const struct fact_row own_rows[] = {
     {"reported", FACT_NAMES, OWN(reported), tri_names},
     {"disconnected_before", FACT_NAMES, OWN(disconnected_before), tri_names},
     {"disconnected_ms", FACT_NUMBER, OWN(disconnected_ms), NULL},
+    {"promotion_failed", FACT_NAMES, OWN(promotion_failed), tri_names},
     {"reads_before", FACT_NAMES, OWN(reads_before), tri_names},
     {"detached", FACT_NAMES, OWN(detached), tri_names},
     {"opened_now", FACT_NAMES, OWN(opened_now), tri_names},

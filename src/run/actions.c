@@ -243,6 +243,8 @@ static struct verdict monitor(struct context *ctx)
 			publish_reads(ctx, decide_reads(&ctx->config, &facts));
 	}
 	disconnected_note(ctx, &facts);
+	if (facts.promotion_failed == TRI_YES && facts.server.receiver == THREAD_RUNNING)
+		(void)file_remove(ctx->unpromoted_file, &err);
 	/* The controller that has the score's change and this result within milliseconds waits a whole second for its own writes. */
 	if (verdict.code == OCF_FAILED_PROMOTED)
 		clock_pause_ms(60);
@@ -271,8 +273,12 @@ static struct verdict promote(struct context *ctx)
 	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK, NULL);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
-	if (verdict.code != OCF_SUCCESS)
+	if (verdict.code != OCF_SUCCESS) {
 		publish_no_score(ctx);
+		(void)file_write(ctx->unpromoted_file, "", 0600, &err);
+	} else {
+		(void)file_remove(ctx->unpromoted_file, &err);
+	}
 	return verdict;
 }
 

@@ -22,6 +22,7 @@ static void paths_make(struct context *ctx)
 	ctx->round_file = str_printf("%s/round", ctx->run_dir);
 	ctx->progress_file = str_printf("%s/progress", ctx->run_dir);
 	ctx->disconnected_file = str_printf("%s/disconnected", ctx->run_dir);
+	ctx->unpromoted_file = str_printf("%s/promotion-failed", ctx->run_dir);
 	ctx->word_file = str_printf("%s/word", ctx->run_dir);
 	ctx->waiting_file = str_printf("%s/waiting", ctx->run_dir);
 	ctx->back_file = str_printf("%s/back", ctx->run_dir);
@@ -115,7 +116,7 @@ void context_close(struct context *ctx)
 			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
 			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state,
 			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir,
-			  &ctx->expiry_file,   &ctx->preference_file,	&ctx->refused_file,  &ctx->reads_file};
+			  &ctx->expiry_file,   &ctx->preference_file,	&ctx->refused_file,  &ctx->reads_file,	   &ctx->unpromoted_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

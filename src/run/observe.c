@@ -451,6 +451,7 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->damaged = tri_of(ctx->starts_failed >= 2 && log_says(ctx->config.log, "corrupt"));
 	facts->shutdown_sent = tri_of(ctx->shutdown_sent);
 	facts->deadline_near = tri_of(now >= ctx->near_ms);
+	facts->promotion_failed = tri_of(file_age_ms(ctx->unpromoted_file, &age_ms));
 	if (file_age_ms(ctx->disconnected_file, &age_ms))
 		facts->disconnected_ms = age_ms;
 	facts->disconnected_before = tri_of(facts->disconnected_ms >= 1000); /* two monitors may coincide */
