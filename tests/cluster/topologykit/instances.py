@@ -110,10 +110,8 @@ def apart(lab):
 def remove(lab):
     lab.on_live_node(["crm_resource", "--resource", "db2-clone", "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"])
     lab.wait_until(lambda: not servers(lab, DIRECTORY), 60, "the second database to stop")
-    for kind in ("rsc_colocation", "rsc_order"):
-        for name in ("vip2-with-primary", "vip2-after-promote", "vip2-after-demote"):
-            lab.on_live_node(["sh", "-c", f"cibadmin --delete --xml-text '<{kind} id=\"{name}\"/>' || true"])
-    for kind, name in (("primitive", "vip2"), ("clone", "db2-clone")):
+    for kind, name in (("rsc_colocation", "vip2-with-primary"), ("rsc_order", "vip2-after-promote"), ("rsc_order", "vip2-after-demote"),
+                       ("primitive", "vip2"), ("clone", "db2-clone")):
         lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}"/>'])
     lab.cleanup()
 
