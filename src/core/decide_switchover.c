@@ -28,9 +28,7 @@ struct verdict decide_switchover(const struct config *config, const struct facts
 	/* The primary is not to be one any more, and with all others barred nobody would be. */
 	if (facts->refused_before == TRI_YES)
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	/* Who cannot answer is no reason to stay with it. */
-	if (primary->obstacle)
-		return verdict_done(OCF_ERR_GENERIC, "on %.128s %.256s", primary->name, primary->obstacle);
+	/* What lasts is named before what passes. */
 	if (decide_score(config, facts, reason) == SCORE_NONE)
 		return verdict_done(OCF_ERR_GENERIC, "%s", reason);
 	if (older)
@@ -42,5 +40,8 @@ struct verdict decide_switchover(const struct config *config, const struct facts
 		return verdict_done(OCF_ERR_GENERIC, "it does not replicate from %.128s", primary->name);
 	if (server->lag_s > BEHIND_S)
 		return verdict_done(OCF_ERR_GENERIC, "it is %llu s behind", (unsigned long long)server->lag_s);
+	/* A primary that cannot answer is no reason to stay with it. */
+	if (primary->obstacle)
+		return verdict_done(OCF_ERR_GENERIC, "on %.128s %.256s", primary->name, primary->obstacle);
 	return verdict_done(OCF_SUCCESS, "%s", "");
 }

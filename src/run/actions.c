@@ -278,6 +278,7 @@ static struct verdict promote(struct context *ctx)
 		(void)file_write(ctx->unpromoted_file, "", 0600, &err);
 	} else {
 		(void)file_remove(ctx->unpromoted_file, &err);
+		(void)file_remove(ctx->refused_file, &err);
 	}
 	return verdict;
 }
