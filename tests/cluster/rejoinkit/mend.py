@@ -8,7 +8,7 @@ from durabilitykit.hands import copies
 from durabilitykit.look import DATADIR, others, set_parameters, wait_acknowledging, wait_whole
 
 from .data import (COPY_S, asides, copied_by, data_mb, diverge, expect_everything, fill, recipient_and_donor, said, state_word, wait_refilled,
-                   worker_log)
+                   worker_log, write_on)
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 DATA_MB = 150
@@ -16,10 +16,6 @@ LITTLE_MB = 40
 RATE_MB = 10            # per second: slow enough for the monitors to see it
 ELECTION_S = 60         # with a crashed server that starts again
 STEPS = 3               # that must be seen of ten
-
-
-def opened(lab):
-    return "SET GLOBAL super_read_only = 0, GLOBAL read_only = 0; " if lab.flavour.name == "mysql" else ""
 
 
 # What is written on the replica alone and not into its binary log, and what the primary then writes; the error that the replica meets.
@@ -33,7 +29,7 @@ CLASHES = {
 def clash(lab, name, trial, number):
     before = copies(lab, name)
     here, there = CLASHES[number]
-    lab.sql(name, f"{opened(lab)}SET SESSION sql_log_bin = 0; {here}")
+    write_on(lab, name, f"SET SESSION sql_log_bin = 0; {here}")
     lab.sql(trial.before, f"SET SESSION binlog_format = 'ROW'; {there}")
     started = time.monotonic()
     lab.wait_until(lambda: copies(lab, name) > before or said(lab, name), COPY_S, f"{name} to be filled again after error {number}", interval=0.2)
