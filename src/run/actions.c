@@ -153,20 +153,76 @@ static void disconnected_note(struct context *ctx, const struct facts *facts)
 		(void)file_write(ctx->disconnected_file, "", 0600, &ignored);
 }
 
-/* Pacemaker takes a recurring monitor's sentence only when the code changes. When there is another thing to say with the same code, all is
- * well once, so that the next monitor is heard. Numbers in it are no other thing. */
-static struct verdict heard(struct context *ctx, const struct verdict *verdict)
+/* Of two monitors of one role the more frequent one tells what is wrong. */
+enum teller {
+	TELLER_THIS,
+	TELLER_OTHER,
+	TELLER_LOST, /* that one has not run for so long that it does not hang either, while this one did */
+};
+#define LOST_MS 40000
+
+/* The file: interval and role. */
+static enum teller teller_now(const struct context *ctx, enum role role)
+{
+	_cleanup_free_ char *before = NULL,
+			    *now = str_printf("%llu %s", (unsigned long long)ctx->config.instance.interval_ms, role_name(role));
+	const char *rest = NULL;
+	struct error ignored;
+	uint64_t interval_ms = 0, age_ms = 0, own_ms = 0;
+	bool ran = file_age_ms(ctx->listener_file, &own_ms) && own_ms < LOST_MS;
+	if (file_age_ms(ctx->teller_file, &age_ms) && file_read(ctx->teller_file, 64, &before, &ignored) == 0)
+		rest = before;
+	bool other = rest && parse_digits(&rest, &interval_ms) && interval_ms < ctx->config.instance.interval_ms && *rest == ' ' &&
+		     str_equal(rest + 1, role_name(role));
+	bool listens = other && (age_ms < LOST_MS || !ran);
+	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+		(void)file_write(listens ? ctx->listener_file : ctx->teller_file, listens ? "" : now, 0600, &ignored);
+	if (listens)
+		return TELLER_OTHER;
+	return other ? TELLER_LOST : TELLER_THIS;
+}
+
+/* Pacemaker takes a recurring monitor's sentence only when its code changes, and crm_mon keeps it until a cleanup. So each thing is told once,
+ * and then all is well: of a monitor whose last result was a degraded one it keeps no entry that could be deleted, and when another DC has
+ * begun that monitor, a promotion waits half a minute for its end. And a promotion that is called off ends the monitor that was degraded
+ * last, which is not begun again before another one is: then that one says so. Numbers in a sentence are no other thing. The file:
+ * TOLD_LAST when it was the last result, else TOLD_ONCE; and the sentence. */
+#define TOLD_LAST '+'
+#define TOLD_ONCE '-'
+
+static struct verdict heard(struct context *ctx, enum role role, struct verdict verdict)
 {
 	struct error ignored;
-	_cleanup_free_ char *before = NULL, *now = str_ndup(verdict->reason, strcspn(verdict->reason, "0123456789:"));
-	bool promoted = verdict->code == OCF_DEGRADED_PROMOTED, degraded = promoted || verdict->code == OCF_DEGRADED;
-	if (!ctx->config.instance.interval_ms || file_read(ctx->said_file, 1024, &before, &ignored))
-		return *verdict;
-	bool other = degraded && !str_empty(before) && !str_equal(before, now);
-	const char *said = degraded && !other ? now : "";
-	if (!str_equal(before ? before : "", said) && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
-		(void)file_write(ctx->said_file, said, 0600, &ignored);
-	return other ? verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "") : *verdict;
+	_cleanup_free_ char *before = NULL, *said = NULL;
+	bool promoted = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_RUNNING_PROMOTED;
+	bool degraded = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_DEGRADED;
+	struct verdict well = verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "");
+	if (!ctx->config.instance.interval_ms || (!degraded && verdict.code != well.code))
+		return verdict;
+	enum teller teller = teller_now(ctx, role);
+	if (teller == TELLER_OTHER)
+		return well;
+	if (teller == TELLER_LOST && !degraded)
+		verdict = verdict_done(promoted ? OCF_DEGRADED_PROMOTED : OCF_DEGRADED,
+				       "Pacemaker no longer ran the more frequent monitor; it does again after this");
+	if (teller == TELLER_LOST || file_read(ctx->said_file, 1024, &before, &ignored) || str_empty(before))
+		str_set(&before, NULL);
+	degraded = degraded || teller == TELLER_LOST;
+	_cleanup_free_ char *now = str_ndup(verdict.reason, strcspn(verdict.reason, "0123456789:"));
+	bool same = before && str_equal(before + 1, now), tell = degraded && (!before || (!same && *before == TOLD_ONCE));
+	if (degraded)
+		said = str_printf("%c%s", tell ? TOLD_LAST : TOLD_ONCE, tell || same ? now : before + 1);
+	if (!str_equal(before, said) && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+		(void)file_write(ctx->said_file, said ? said : "", 0600, &ignored);
+	return tell ? verdict : well;
+}
+
+/* Pacemaker does not know what is here: of what it was told it may have forgotten everything. */
+static void forget_told(struct context *ctx)
+{
+	struct error ignored;
+	published_forget(ctx);
+	(void)file_remove(ctx->said_file, &ignored);
 }
 
 /* Of a copy that is under way; false: that is not known. */
@@ -215,10 +271,10 @@ static struct verdict monitor(struct context *ctx)
 	int rc = context_read_credentials(ctx, &missed);
 	ctx->moment_ms = clock_now_ms() + 300;
 	ctx->patience_ms = clock_now_ms() + 2000;
-	/* A probe: Pacemaker does not know what is here. If it was started again, the attributes have gone with it, and a primary without a
+	/* A probe. If Pacemaker was started again, the attributes have gone with it, and a primary without a
 	 * score would be demoted as soon as maintenance is over. */
 	if (!ctx->config.instance.interval_ms)
-		published_forget(ctx);
+		forget_told(ctx);
 	unsigned int look = LOOK_SERVER | (ctx->config.instance.interval_ms ? LOOK_BINLOGS : 0u);
 	struct verdict verdict = run_loop(ctx, decide_monitor, look, &facts);
 	if (rc)
@@ -250,8 +306,9 @@ static struct verdict monitor(struct context *ctx)
 		clock_pause_ms(60);
 	if (progress)
 		verdict = verdict_done(verdict.code, "%.500s", progress);
+	verdict = heard(ctx, facts.local_role, verdict);
 	facts_clear(&facts);
-	return heard(ctx, &verdict);
+	return verdict;
 }
 
 /* Clients wait for this action. */

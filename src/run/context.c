@@ -28,8 +28,9 @@ static void paths_make(struct context *ctx)
 	ctx->back_file = str_printf("%s/back", ctx->run_dir);
 	ctx->outsider_file = str_printf("%s/outsider", ctx->run_dir);
 	ctx->expiry_file = str_printf("%s/expiry", ctx->run_dir);
-	/* Pacemaker keeps the sentence of each recurring monitor by itself. */
-	ctx->said_file = str_printf("%s/said-%llu", ctx->run_dir, (unsigned long long)ctx->config.instance.interval_ms);
+	ctx->said_file = str_printf("%s/said", ctx->run_dir);
+	ctx->teller_file = str_printf("%s/teller", ctx->run_dir);
+	ctx->listener_file = str_printf("%s/listener", ctx->run_dir);
 	ctx->preference_file = str_printf("%s/preference", ctx->run_dir);
 	ctx->reads_file = str_printf("%s/reads", ctx->run_dir);
 	ctx->refused_file = str_printf("%s/switchover-refused", ctx->run_dir);
@@ -111,12 +112,13 @@ int context_open_bare(struct context *ctx, char *const *env, struct error *err)
 
 void context_close(struct context *ctx)
 {
-	char **owned[] = {&ctx->run_dir,       &ctx->server_marker,	&ctx->worker_marker, &ctx->published_file, &ctx->round_file,
-			  &ctx->progress_file, &ctx->disconnected_file, &ctx->state_dir,     &ctx->local_file,	   &ctx->worker_log,
-			  &ctx->init_marker,   &ctx->reported,		&ctx->word_file,     &ctx->filling_marker, &ctx->property_file,
-			  &ctx->said_file,     &ctx->waiting_file,	&ctx->back_file,     &ctx->outsider_file,  &ctx->relay_state,
-			  &ctx->donor_marker,  &ctx->count_file,	&ctx->failures_file, &ctx->aside_file,	   &ctx->copy_dir,
-			  &ctx->expiry_file,   &ctx->preference_file,	&ctx->refused_file,  &ctx->reads_file,	   &ctx->unpromoted_file};
+	char **owned[] = {&ctx->run_dir,	 &ctx->server_marker,	  &ctx->worker_marker,	 &ctx->published_file, &ctx->round_file,
+			  &ctx->progress_file,	 &ctx->disconnected_file, &ctx->state_dir,	 &ctx->local_file,     &ctx->worker_log,
+			  &ctx->init_marker,	 &ctx->reported,	  &ctx->word_file,	 &ctx->filling_marker, &ctx->property_file,
+			  &ctx->said_file,	 &ctx->teller_file,	  &ctx->waiting_file,	 &ctx->back_file,      &ctx->outsider_file,
+			  &ctx->relay_state,	 &ctx->donor_marker,	  &ctx->count_file,	 &ctx->failures_file,  &ctx->aside_file,
+			  &ctx->copy_dir,	 &ctx->expiry_file,	  &ctx->preference_file, &ctx->refused_file,   &ctx->reads_file,
+			  &ctx->unpromoted_file, &ctx->listener_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)
