@@ -37,7 +37,7 @@ struct instance {
 	uint64_t node_id;			    /* CRM_meta_on_node_uuid when it is a number, else 0 */
 	bool clustered;				    /* Pacemaker started us */
 	bool notify;				    /* meta notify=true: without it there is no election */
-	uint64_t clone_max;			    /* instances that should exist: the voters, N; 1 outside a cluster */
+	uint64_t clone_max;			    /* instances that should exist: the voters and the leaves; 1 outside a cluster */
 	uint64_t timeout_ms;			    /* of this action */
 	uint64_t interval_ms;			    /* 0: a probe, or not a monitor */
 	uint64_t check_level;			    /* OCF_CHECK_LEVEL */

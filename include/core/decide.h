@@ -30,7 +30,7 @@ enum step {
 	STEP_HOLD_BINLOGS,   /* the server purges no binary log by itself */
 	STEP_EXPIRE_BINLOGS, /* it does, as its options say */
 	/* replication */
-	STEP_SEMISYNC_REPLICA,
+	STEP_SEMISYNC_REPLICA, /* it acknowledges, or, as a leaf, does not */
 	STEP_STOP_RECEIVER,
 	STEP_START_APPLIER,
 	STEP_FOLLOW, /* replicate from verdict.target */
@@ -117,12 +117,24 @@ bool score_is_due(const struct config *config, const struct facts *facts);
 
 /* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
 const struct peer_facts *facts_primary(const struct facts *facts);
+/* Whom this node is to replicate from: the primary; for a leaf the node that its attribute names, while that one may serve reads, else the one
+ * that that one is to replicate from; a leaf of itself has the primary. NULL when no primary is known. */
+const struct peer_facts *facts_source(const struct config *config, const struct facts *facts);
+/* Its source, or that one's source and so on, is this node itself. */
+bool facts_source_loops(const struct config *config, const struct facts *facts);
+/* This node does not vote: its attribute says so, and it does not acknowledge. */
+bool facts_leaf(const struct facts *facts);
+/* Whether this node, as a replica, is to acknowledge commits; UNKNOWN: as before. */
+enum tri facts_acknowledges(const struct config *config, const struct facts *facts);
+bool facts_acknowledging_wrongly(const struct config *config, const struct facts *facts);
 /* The primary's mark was acknowledged, and enough nodes are whole that an election is possible without this one; or only the primary could be
  * elected anyway. */
 bool facts_others_have_all(const struct config *config, const struct facts *facts, const struct peer_facts *primary);
 
 /* The newest record that anybody has stored; epoch 0: none. */
 const struct record *facts_record(const struct facts *facts);
+/* Instances that there should be, or are, without leaves. */
+uint64_t facts_members(const struct config *config, const struct facts *facts);
 uint64_t facts_voters(const struct config *config, const struct facts *facts);
 /* N of a record that follows an acknowledged mark. */
 uint64_t facts_voters_marked(const struct config *config, const struct facts *facts);
@@ -169,6 +181,7 @@ struct verdict decide_binlogs(const struct config *config, const struct facts *f
 /* The applier has stopped with an error. */
 struct verdict decide_broken(const struct config *config, const struct facts *facts);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
+#define LEAF_DOES_NOT_VOTE "by its node attribute it is a leaf, and does not vote"
 #define NEVER_PROMOTED "it is never to be promoted, by its node attribute"
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
 #define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */

@@ -32,12 +32,12 @@ enum statement {
 	STATEMENT_LOCK_WAIT, /* {seconds}: for this session */
 	STATEMENT_CLOSE_WRITES,
 	STATEMENT_OPEN_WRITES,
-	STATEMENT_AGENT_WRITES, /* the agent may write, clients may not */
-	STATEMENT_NO_BINLOG,	/* for this session */
-	STATEMENT_SEMISYNC_REPLICA_ON,
-	STATEMENT_SEMISYNC_WAIT,  /* {timeout}: never fall back to asynchronous */
-	STATEMENT_SEMISYNC_COUNT, /* {k}; NULL where the server always waits for one */
-	STATEMENT_SEMISYNC_POINT, /* after the binary log is synced; also while no replica is connected */
+	STATEMENT_AGENT_WRITES,	    /* the agent may write, clients may not */
+	STATEMENT_NO_BINLOG,	    /* for this session */
+	STATEMENT_SEMISYNC_REPLICA, /* {on}: ON or OFF */
+	STATEMENT_SEMISYNC_WAIT,    /* {timeout}: never fall back to asynchronous */
+	STATEMENT_SEMISYNC_COUNT,   /* {k}; NULL where the server always waits for one */
+	STATEMENT_SEMISYNC_POINT,   /* after the binary log is synced; also while no replica is connected */
 	STATEMENT_SEMISYNC_SOURCE_ON,
 	STATEMENT_SEMISYNC_SOURCE_OFF,
 	STATEMENT_SET_SOURCE,	     /* {host} {port} {user} {password} {tls} */

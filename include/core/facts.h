@@ -38,6 +38,7 @@ enum role {
 	ROLE_REPLICA,
 	ROLE_PRIMARY,
 	ROLE_RECOVERING, /* its server is not up yet, or its data is being copied: cannot report */
+	ROLE_LEAF,	 /* a replica that does not vote: a node attribute says whom it replicates from */
 };
 
 /* The last binary log of a server that died as the primary, compared with what the new primary has. */
@@ -86,6 +87,9 @@ struct server_facts {
 	enum tri sessions_known;
 };
 
+/* In place of a node's name: whichever is the primary. */
+#define SOURCE_PRIMARY "primary"
+
 /* What an administrator has said of a node's part in elections. */
 enum preference {
 	PREFERENCE_UNKNOWN = 0,
@@ -108,6 +112,8 @@ struct peer_facts {
 	uint64_t server_id;
 	uint64_t series;
 	enum tri data;	      /* its server has transactions or schemas of its own */
+	enum tri reads;	      /* it may serve reads */
+	char *source;	      /* see struct facts */
 	struct record record; /* the newest that it has stored */
 	enum tri clean;	      /* no member of the cluster, and fenced or properly left: runs nothing */
 	/* its report in the present round, see PROTOCOL.md rule 2 */
@@ -118,7 +124,7 @@ struct peer_facts {
 	enum tri broken;	  /* YES: its applier has stopped with an error, so it hands over no more than it has applied */
 	uint64_t data_epoch;	  /* as above, of applied */
 	enum tri data_epoch_known;
-	/* asked over SQL: the primary only */
+	/* asked over SQL: the primary, and the node that a leaf is to replicate from */
 	enum tri asked; /* YES: the four below are true now; NO: it did not answer */
 	struct gtid_set *position;
 	struct gtid_set *purged; /* what its binary logs no longer have; NULL: it does not say */
@@ -190,6 +196,7 @@ struct facts {
 	enum tri synced;	  /* two nodes: this one has stored its peer's record since it joined the cluster */
 	char *switchover_refused; /* not long ago, why; NULL: it was not */
 	enum tri refused_before;  /* not long ago a node has refused this switchover, and it is wanted all the same */
+	char *source;		  /* its node attribute: it is to be a leaf of that node, or of SOURCE_PRIMARY; NULL: it votes */
 	enum preference preference;
 	enum tri preferred_elsewhere; /* another node is to be preferred */
 	enum tri peers_known;	      /* the others' attributes were read */

@@ -33,6 +33,8 @@ void publish_no_score(struct context *ctx); /* until the next start or monitor f
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);
 void preference_observe(struct context *ctx, bool ask, struct facts *facts);
+void sources_observe(struct context *ctx, bool peers,
+		     struct facts *facts);			       /* before the peers: says in ctx whether it is known who votes */
 void publish_property(struct context *ctx, const struct facts *facts); /* the record, in the CIB */
 int property_keep(struct context *ctx, struct error *err);	       /* and from there, when this node has none */
 void publish_word(struct context *ctx, const char *word);	       /* "": none */

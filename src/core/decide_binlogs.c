@@ -6,16 +6,19 @@
 /* What a replica that is connected has yet to read, its source keeps by itself: so it is not missing any more only then. */
 static enum tri member_missing(const struct config *config, const struct facts *facts)
 {
-	uint64_t members = config->instance.clone_max, here = 1;
+	uint64_t members = config->instance.clone_max, here = 1, leaves = 0;
 	if (facts_lone(config))
 		return TRI_NO;
 	if (facts->peers_known != TRI_YES)
 		return TRI_UNKNOWN;
-	for (size_t i = 0; i < facts->peer_count; i++)
-		here += facts->peers[i].role == ROLE_PRIMARY || facts->peers[i].role == ROLE_REPLICA;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		leaves += facts->peers[i].role == ROLE_LEAF;
+		here += facts->peers[i].role == ROLE_PRIMARY || facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_LEAF;
+	}
 	if (here < members)
 		return TRI_YES;
-	if (facts->local_role != ROLE_PRIMARY)
+	/* Leaves need not be connected to this one. */
+	if (facts->local_role != ROLE_PRIMARY || leaves > 0)
 		return TRI_NO;
 	return facts->server.replicas_known == TRI_YES ? tri_of(facts->server.ours + 1 < members) : TRI_UNKNOWN;
 }

@@ -23,13 +23,16 @@ static bool missing_is_all_of(const char *missing, const char *uuid)
 	return true;
 }
 
-/* Since this epoch began: what it holds was compared with what the primary holds, when it promised it. */
-static bool follows(const struct facts *facts, const struct peer_facts *primary)
+static bool replicates_from(const struct server_facts *server, const struct peer_facts *source)
 {
-	const struct server_facts *server = &facts->server;
-	return facts->promised == primary->epoch && server->has_source == TRI_YES && str_equal(server->source_host, primary->address) &&
-	       server->source_port == primary->port && (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) &&
-	       server->applier == THREAD_RUNNING;
+	return server->has_source == TRI_YES && str_equal(server->source_host, source->address) && server->source_port == source->port &&
+	       (server->receiver == THREAD_RUNNING || server->receiver == THREAD_CONNECTING) && server->applier == THREAD_RUNNING;
+}
+
+/* Since this epoch began: what it holds was compared with what the primary holds, when it promised it. */
+static bool follows(const struct facts *facts, const struct peer_facts *primary, const struct peer_facts *source)
+{
+	return facts->promised == primary->epoch && replicates_from(&facts->server, source);
 }
 
 /* Each copy costs its donor something, and what fails so often does not mend itself. */
@@ -166,13 +169,13 @@ struct verdict decide_broken(const struct config *config, const struct facts *fa
 	return broken;
 }
 
-/* What comes next is in no binary log of the primary any more. MariaDB says that only to a replica that asks for it. */
-static bool is_purged(const struct facts *facts, const struct peer_facts *primary, const struct gtid_set *held)
+/* What comes next is in no binary log of the source any more. MariaDB says that only to a replica that asks for it. */
+static bool is_purged(const struct facts *facts, const struct peer_facts *source, const struct gtid_set *held)
 {
 	const struct server_facts *server = &facts->server;
 	bool told = error_number(server->receiver_error) == 1236 && strstr(server->receiver_error, "purged") &&
-		    str_equal(server->source_host, primary->address) && server->source_port == primary->port;
-	return told || (primary->purged && !gtid_set_contains(held, primary->purged));
+		    str_equal(server->source_host, source->address) && server->source_port == source->port;
+	return told || (source->purged && !gtid_set_contains(held, source->purged));
 }
 
 static struct verdict decide_empty(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
@@ -193,26 +196,32 @@ static struct verdict decide_empty(const struct config *config, const struct fac
 }
 
 /* Only a server that has applied what it received may change its source: MariaDB drops the relay log then, MySQL may. */
-static struct verdict decide_attach(const struct config *config, const struct facts *facts, const struct peer_facts *primary)
+static struct verdict decide_attach(const struct config *config, const struct facts *facts, const struct peer_facts *source)
 {
 	const struct server_facts *server = &facts->server;
 	switch (server_drained(server)) {
 	case TRI_UNKNOWN:
 		return verdict_step(STEP_WAIT, "what it has received is not known");
 	case TRI_YES:
-		return verdict_target(STEP_FOLLOW, primary->name, "follows %s", primary->name);
+		return verdict_target(STEP_FOLLOW, source->name, "follows %s", source->name);
 	case TRI_NO:
 		break;
 	}
 	if (server->applier_error)
 		return decide_broken(config, facts);
 	if (server->receiver != THREAD_STOPPED)
-		return verdict_step(STEP_STOP_RECEIVER, "receives from another than the primary %s", primary->name);
+		return verdict_step(STEP_STOP_RECEIVER, "receives from another than %s", source->name);
 	if (server->applier == THREAD_STOPPED)
-		return verdict_step(STEP_START_APPLIER, "applies what it has received, before it follows %s", primary->name);
+		return verdict_step(STEP_START_APPLIER, "applies what it has received, before it follows %s", source->name);
 	if (facts->deadline_near == TRI_YES)
-		return verdict_done(OCF_DEGRADED, "applies what it has received, before it follows %s", primary->name);
-	return verdict_step(STEP_WAIT, "applies what it has received, before it follows %s", primary->name);
+		return verdict_done(OCF_DEGRADED, "applies what it has received, before it follows %s", source->name);
+	return verdict_step(STEP_WAIT, "applies what it has received, before it follows %s", source->name);
+}
+
+/* A leaf's source must have what the leaf has, and what comes next; else it would be refused there. */
+static bool serves(const struct facts *facts, const struct peer_facts *source, const struct gtid_set *held)
+{
+	return source->asked == TRI_YES && source->position && gtid_set_contains(source->position, held) && !is_purged(facts, source, held);
 }
 
 /* Of two servers with one number, each takes the other's transactions for its own and skips them. */
@@ -272,7 +281,8 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		_cleanup_free_ char *why = str_printf("half a copy: it is filled again from the primary %s", primary->name);
 		return provision(config, facts, primary, why);
 	}
-	if (follows(facts, primary)) {
+	const struct peer_facts *source = facts_source(config, facts);
+	if (follows(facts, primary, source)) {
 		/* The worker may be there because of that. */
 		struct verdict errant = facts->detached == TRI_YES ? decide_errant(config, facts) : (struct verdict){0};
 		return errant.step != STEP_NONE ? errant : verdict_done(OCF_SUCCESS, "%s", "");
@@ -283,10 +293,17 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 				    primary->name);
 	if (gtid_set_empty(held))
 		return decide_empty(config, facts, primary);
-	if (primary->asked == TRI_UNKNOWN)
+	/* It has not come to the new primary itself, and may hold what that one lacks. */
+	if (source != primary && source->promised < primary->epoch)
+		return verdict_done(OCF_SUCCESS, "waits until %s follows %s", source->name, primary->name);
+	if (primary->asked == TRI_UNKNOWN || source->asked == TRI_UNKNOWN)
 		return verdict_look(LOOK_PRIMARY);
 	if (primary->asked == TRI_NO || !primary->position)
 		return cannot_ask(primary);
+	if (source != primary && !serves(facts, source, held))
+		source = primary;
+	if (follows(facts, primary, source))
+		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (!str_empty(server->uuid) && str_equal(server->uuid, primary->uuid))
 		return verdict_done(OCF_ERR_ARGS,
 				    "server_uuid %s is also that of %s: the data directory was copied; remove its auto.cnf and start again",
@@ -294,10 +311,13 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	struct verdict own = decide_own(config, facts, primary, held);
 	if (own.step != STEP_NONE)
 		return own;
-	if (is_purged(facts, primary, held)) {
+	/* A leaf whose source is the same in the new epoch has only to promise that. */
+	if (facts_leaf(facts) && replicates_from(server, source))
+		return verdict_target(STEP_FOLLOW, source->name, "goes on with %s", source->name);
+	if (is_purged(facts, source, held)) {
 		_cleanup_free_ char *what =
 		    str_printf("it was away for too long, and %s has purged what comes next from its binary logs", primary->name);
 		return give_up(config, facts, primary, what);
 	}
-	return decide_attach(config, facts, primary);
+	return decide_attach(config, facts, source);
 }

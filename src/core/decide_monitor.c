@@ -192,11 +192,11 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 	return k > 0 ? decide_primary_waits(config, facts, k) : verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
 }
 
-static bool follows_the_primary(const struct facts *facts)
+static bool follows_the_primary(const struct config *config, const struct facts *facts)
 {
-	const struct peer_facts *primary = facts_primary(facts);
-	return !primary || (facts->promised == primary->epoch && str_equal(facts->server.source_host, primary->address) &&
-			    facts->server.source_port == primary->port);
+	const struct peer_facts *primary = facts_primary(facts), *source = facts_source(config, facts);
+	return !primary || (facts->promised == primary->epoch && str_equal(facts->server.source_host, source->address) &&
+			    facts->server.source_port == source->port);
 }
 
 static struct verdict decide_monitor_replica(const struct config *config, const struct facts *facts)
@@ -217,8 +217,11 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	/* A server without any transaction says to the others whether it has data all the same. */
 	if (server->user_data == TRI_UNKNOWN && gtid_set_empty(server->executed))
 		return verdict_look(LOOK_USER_DATA);
-	if (server->replica_on != TRI_YES)
-		return verdict_step(STEP_SEMISYNC_REPLICA, "semi-sync was switched off on this replica");
+	if (facts->source && !facts_leaf(facts) && facts->peers_known != TRI_YES && facts->patience_over != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	if (facts_acknowledging_wrongly(config, facts))
+		return verdict_step(STEP_SEMISYNC_REPLICA,
+				    facts->source ? "a leaf acknowledges nothing" : "semi-sync was switched off on this replica");
 	/* An applier that has come to the torn end of an old relay log has applied all that is there: it may follow. */
 	if (server->applier_error && !(server->receiver == THREAD_STOPPED && server_drained(server) == TRI_YES))
 		return decide_broken(config, facts);
@@ -226,7 +229,7 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	bool unsettled = facts->record.mode == RECORD_ALONE || facts->record.mode == RECORD_UNMARKED;
 	if ((facts->published == TRI_NO || unsettled) && facts->peers_known != TRI_YES)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE) : verdict_look(LOOK_PEERS);
-	bool follows = server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(facts);
+	bool follows = server->receiver == THREAD_RUNNING && server->applier == THREAD_RUNNING && follows_the_primary(config, facts);
 	/* Now and then: MySQL replicates on, whatever it holds beside that. */
 	if (follows && facts->published == TRI_NO) {
 		struct verdict errant = decide_errant(config, facts);
@@ -238,6 +241,11 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_DROP_ASIDE, "the node is in sync without it");
 	if (follows && server->lagging == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s);
+	if (follows && facts_source_loops(config, facts))
+		return verdict_done(
+		    OCF_DEGRADED,
+		    "replicates from the primary: the node attributes systole-%s-source make it a leaf of %s, and that one a leaf of it",
+		    config->instance.resource, facts->source);
 	if (follows && facts->switchover_refused)
 		return verdict_done(OCF_DEGRADED, "a switchover to this node was refused: %.400s", facts->switchover_refused);
 	if (follows)

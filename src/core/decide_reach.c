@@ -5,10 +5,11 @@
 
 #include "base/str.h"
 
+/* A leaf that has just become a voter may be seen to report before it is seen to be one, and counted in N. */
 static bool reported(const struct config *config, const struct facts *facts, const struct peer_facts *peer)
 {
-	return facts->promised && peer->report_epoch == facts->promised && str_equal(peer->report_candidate, config->instance.node) &&
-	       peer->held;
+	return facts->promised && peer->role != ROLE_LEAF && peer->report_epoch == facts->promised &&
+	       str_equal(peer->report_candidate, config->instance.node) && peer->held;
 }
 
 /* Only a candidate that has applied what it received may change its source: its relay log may be one of the copies that count. */
@@ -102,6 +103,8 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 	struct verdict verdict = empty ? (struct verdict){0} : check_bound(config, facts);
 	for (size_t i = 0; verdict.step == STEP_NONE && i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
+		/* A leaf has no report, but it says whether there is anything on it. */
+		all += empty && peer->role == ROLE_LEAF && peer->data == TRI_NO;
 		if (!reported(config, facts, peer))
 			continue;
 		enum gtid_relation relation = gtid_set_compare(held, peer->held);

@@ -2,6 +2,7 @@
 #include "core/decide.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -14,19 +15,53 @@ const struct record *facts_record(const struct facts *facts)
 	return newest;
 }
 
-/* Instances that there should be. Pacemaker tells the number to actions that it begins, and monitors that run already keep the one they were
- * begun with: that there are more than these know of is seen. */
-static uint64_t members(const struct config *config, const struct facts *facts)
+static bool may_vote(const struct peer_facts *peer)
 {
-	uint64_t here = 1;
+	return peer->role != ROLE_LEAF && !peer->source;
+}
+
+bool facts_leaf(const struct facts *facts)
+{
+	return facts->source && facts->local_role != ROLE_PRIMARY && facts->server.replica_on != TRI_YES;
+}
+
+/* Voters become leaves one after the other, each once the record no longer counts the one before it. */
+enum tri facts_acknowledges(const struct config *config, const struct facts *facts)
+{
+	if (!facts->source || facts_leaf(facts))
+		return tri_of(!facts->source);
+	if (facts->peers_known != TRI_YES)
+		return TRI_UNKNOWN;
 	for (size_t i = 0; i < facts->peer_count; i++)
-		here += facts->peers[i].role == ROLE_PRIMARY || facts->peers[i].role == ROLE_REPLICA;
-	return here > config->instance.clone_max && !facts_lone(config) ? here : config->instance.clone_max;
+		if (facts->peers[i].source && facts->peers[i].role == ROLE_REPLICA &&
+		    strcmp(facts->peers[i].name, config->instance.node) < 0)
+			return TRI_YES;
+	return tri_of(facts_record(facts)->voters > facts_members(config, facts));
+}
+
+bool facts_acknowledging_wrongly(const struct config *config, const struct facts *facts)
+{
+	enum tri wanted = facts_acknowledges(config, facts);
+	return wanted != TRI_UNKNOWN && facts->server.replica_on != wanted;
+}
+
+/* Instances that there should be, but for leaves; a voter is one until it says that it is a leaf. Pacemaker tells the number to actions that
+ * it begins, and monitors that run already keep the one they were begun with: that there are more than these know of is seen. */
+uint64_t facts_members(const struct config *config, const struct facts *facts)
+{
+	uint64_t here = facts_leaf(facts) ? 0 : 1, leaves = 1 - here;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		bool votes = facts->peers[i].role == ROLE_PRIMARY || facts->peers[i].role == ROLE_REPLICA;
+		here += votes;
+		leaves += !votes && !may_vote(&facts->peers[i]);
+	}
+	uint64_t wanted = leaves < config->instance.clone_max ? config->instance.clone_max - leaves : 1;
+	return here > wanted && !facts_lone(config) ? here : wanted;
 }
 
 uint64_t facts_voters(const struct config *config, const struct facts *facts)
 {
-	uint64_t recorded = facts_lone(config) ? 1 : facts_record(facts)->voters, present = members(config, facts);
+	uint64_t recorded = facts_lone(config) ? 1 : facts_record(facts)->voters, present = facts_members(config, facts);
 	/* While their number changes, both the old and the new ones must be able to meet. */
 	return recorded > present ? recorded : present;
 }
@@ -78,13 +113,17 @@ const struct record *facts_superseding_record(const struct config *config, const
 	return NULL;
 }
 
-/* Rule 13: who acknowledged is not known, so only while nobody else is there than those who stay voters. */
+/* Rule 13: who acknowledged is not known, so only while nobody else is there than those who stay voters, and whoever is to be a leaf is one:
+ * what cannot be seen may still acknowledge. */
 uint64_t facts_voters_marked(const struct config *config, const struct facts *facts)
 {
-	uint64_t others = 0, voters = facts_voters(config, facts), present = members(config, facts);
-	for (size_t i = 0; i < facts->peer_count; i++)
+	uint64_t others = 0, voters = facts_voters(config, facts), present = facts_members(config, facts);
+	bool seen = facts->peers_known == TRI_YES;
+	for (size_t i = 0; i < facts->peer_count; i++) {
 		others += facts->peers[i].role == ROLE_REPLICA;
-	return voters > present && (facts->peers_known != TRI_YES || others >= present) ? voters : present;
+		seen = seen && (!facts->peers[i].source || facts->peers[i].role == ROLE_LEAF);
+	}
+	return voters > present && (!seen || others >= present) ? voters : present;
 }
 
 enum tri facts_outsiders(const struct facts *facts)
@@ -92,7 +131,17 @@ enum tri facts_outsiders(const struct facts *facts)
 	const struct server_facts *server = &facts->server;
 	if (server->replicas_known != TRI_YES)
 		return TRI_UNKNOWN;
-	return tri_of(server->foreign > 0 && (server->foreign_acknowledge == TRI_YES || server->clients > server->ours));
+	if (server->foreign == 0 || server->foreign_acknowledge == TRI_YES)
+		return tri_of(server->foreign > 0);
+	/* Our leaves' sessions are of the same account, and acknowledge nothing. */
+	uint64_t voters = 0, leaves = 0;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		voters += facts->peers[i].role == ROLE_REPLICA;
+		leaves += !may_vote(&facts->peers[i]);
+	}
+	if (leaves > 0 && facts->peers_known != TRI_YES)
+		return TRI_UNKNOWN;
+	return tri_of(server->clients > (leaves > 0 && voters < server->ours ? voters : server->ours));
 }
 
 enum tri facts_marked(const struct facts *facts)
@@ -117,13 +166,15 @@ bool facts_clean_known(const struct facts *facts)
 
 bool facts_confirmed(const struct config *config, const struct facts *facts)
 {
-	uint64_t voters = facts_voters(config, facts), count = 1;
+	uint64_t voters = facts_voters(config, facts), count = 1, others = 0;
 	if (!facts->record.epoch || facts->peers_known != TRI_YES || facts->promised > facts->record.epoch)
 		return false;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		others += may_vote(&facts->peers[i]);
 	for (size_t i = 0; i < facts->peer_count; i++) {
-		count += confirms(&facts->peers[i], &facts->record);
+		count += facts->peers[i].role != ROLE_LEAF && confirms(&facts->peers[i], &facts->record);
 		/* Of two, one that was fenced counts. Which of several others the second voter is, is not known. */
-		count += voters == 2 && facts->peer_count == 1 && facts->peers[i].clean == TRI_YES;
+		count += voters == 2 && others == 1 && may_vote(&facts->peers[i]) && facts->peers[i].clean == TRI_YES;
 	}
 	return count >= voters / 2 + 1;
 }
@@ -142,7 +193,7 @@ static struct verdict keep_in_step(const struct facts *facts)
 		const struct peer_facts *peer = &facts->peers[i];
 		struct verdict v = verdict_step(STEP_SYNCED, "%s", "");
 		v.number = peer->promised > facts->promised ? peer->promised : facts->promised;
-		if (peer->role != ROLE_UNKNOWN && (facts->synced == TRI_NO || v.number > facts->promised))
+		if (may_vote(peer) && peer->role != ROLE_UNKNOWN && (facts->synced == TRI_NO || v.number > facts->promised))
 			return v;
 	}
 	return (struct verdict){0};
@@ -155,7 +206,7 @@ struct verdict decide_keep(const struct config *config, const struct facts *fact
 		return (struct verdict){0};
 	if (record_newer(newest, &facts->record))
 		return verdict_record(newest, "");
-	return config->instance.clone_max == 2 ? keep_in_step(facts) : (struct verdict){0};
+	return facts_members(config, facts) == 2 ? keep_in_step(facts) : (struct verdict){0};
 }
 
 struct verdict decide_linger(const struct config *config, const struct facts *facts)

@@ -106,6 +106,14 @@ static uint64_t voters_beside(const struct facts *facts, const char *candidate)
 	return count;
 }
 
+static uint64_t empty_leaves(const struct facts *facts)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		count += facts->peers[i].role == ROLE_LEAF && facts->peers[i].data == TRI_NO;
+	return count;
+}
+
 static struct verdict decide_voter(const struct config *config, const struct facts *facts, const char *candidate,
 				   const struct gtid_set *held)
 {
@@ -128,7 +136,8 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 	}
 	/* At a first start all must report in one epoch. Not before they have: a late node takes the promise of one that has left the round for
 	 * an older one, and raises the epoch; and whose worker waits for a primary cannot report again. A monitor fills it, too. */
-	if (gtid_set_empty(held) && gtid_set_empty(peer->held) && voters_beside(facts, candidate) + 2 < config->instance.clone_max)
+	if (gtid_set_empty(held) && gtid_set_empty(peer->held) &&
+	    voters_beside(facts, candidate) + 2 + empty_leaves(facts) < config->instance.clone_max)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "empty: it is filled after the promotion")
 						       : verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (gtid_set_empty(held))
@@ -158,6 +167,8 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 	const char *self = config->instance.node, *candidate = config->instance.notify_promote;
 	if (!self || !candidate || facts_lone(config))
 		return verdict_done(OCF_SUCCESS, "%s", "");
+	if (facts_leaf(facts))
+		return verdict_done(OCF_SUCCESS, "has no report: %s", LEAF_DOES_NOT_VOTE);
 	/* The others must know that it cannot report: as long as they try to be promoted, no monitor of this one begins. */
 	if (facts->worker != TRI_NO || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
 		return facts->published == TRI_NO && facts->patience_over != TRI_YES

@@ -43,7 +43,8 @@ static enum score score_election(const struct config *config, const struct facts
 	bool empty = gtid_set_empty(facts->server.executed);
 	uint64_t known = 1, with_data = 0, without = 0;
 	for (size_t i = 0; i < facts->peer_count; i++) {
-		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY;
+		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY ||
+			 (empty && facts->peers[i].role == ROLE_LEAF);
 		with_data += facts->peers[i].data == TRI_YES;
 		without += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_NO;
 	}
@@ -121,6 +122,8 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 	enum score score = score_server(config, facts, reason);
 	if (score == SCORE_NONE)
 		return score;
+	if (facts->source)
+		return facts->local_role == ROLE_PRIMARY ? SCORE_AVOID : none(reason, LEAF_DOES_NOT_VOTE);
 	switch (facts->preference) {
 	case PREFERENCE_NEVER:
 		return facts->local_role == ROLE_PRIMARY ? SCORE_AVOID : none(reason, NEVER_PROMOTED);

@@ -109,7 +109,9 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 		return verdict_step(STEP_WAIT, "whether commits wait is not known");
 	if (server->source_on == TRI_YES)
 		return verdict_step(STEP_SEMISYNC_SOURCE_OFF, "%s", "");
-	if (!facts_lone(config) && server->replica_on != TRI_YES)
+	if (facts->source && facts->peers_known != TRI_YES && facts->patience_over != TRI_YES)
+		return verdict_look(LOOK_PEERS);
+	if (!facts_lone(config) && facts_acknowledging_wrongly(config, facts))
 		return verdict_step(STEP_SEMISYNC_REPLICA, "%s", "");
 	if (config->instance.clustered && facts->published != TRI_YES) {
 		if (server->user_data == TRI_UNKNOWN)

@@ -11,7 +11,7 @@ static const struct peer_facts *older_replica(const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->peer_count; i++) {
 		const struct peer_facts *peer = &facts->peers[i];
-		if (peer->role == ROLE_REPLICA && peer->series && peer->series < facts->server.series)
+		if ((peer->role == ROLE_REPLICA || peer->role == ROLE_LEAF) && peer->series && peer->series < facts->server.series)
 			return peer;
 	}
 	return NULL;

@@ -101,7 +101,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",	  /* clears both */
 	    [STATEMENT_AGENT_WRITES] = "SET GLOBAL super_read_only = OFF",
 	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
-	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+	    [STATEMENT_SEMISYNC_REPLICA] = "SET GLOBAL rpl_semi_sync_slave_enabled = {on:raw}",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_master_wait_for_slave_count = {k:raw}",
 	    [STATEMENT_SEMISYNC_POINT] =
@@ -176,7 +176,7 @@ static const struct dialect mysql_80 = {
 		"performance_schema.user_variables_by_thread AS v WHERE v.thread_id = t.thread_id AND v.variable_name IN "
 		"('rpl_semi_sync_replica', 'rpl_semi_sync_slave')) AS acknowledges FROM performance_schema.threads AS t WHERE "
 		"t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID')",
-	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
+	    [STATEMENT_SEMISYNC_REPLICA] = "SET GLOBAL rpl_semi_sync_replica_enabled = {on:raw}",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_source_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_COUNT] = "SET GLOBAL rpl_semi_sync_source_wait_for_replica_count = {k:raw}",
 	    [STATEMENT_SEMISYNC_POINT] =
@@ -265,7 +265,7 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_OPEN_WRITES] = "SET GLOBAL read_only = OFF",
 	    [STATEMENT_AGENT_WRITES] = "DO 0", /* READ_ONLY ADMIN passes read_only */
 	    [STATEMENT_NO_BINLOG] = "SET SESSION sql_log_bin = 0",
-	    [STATEMENT_SEMISYNC_REPLICA_ON] = "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+	    [STATEMENT_SEMISYNC_REPLICA] = "SET GLOBAL rpl_semi_sync_slave_enabled = {on:raw}",
 	    [STATEMENT_SEMISYNC_WAIT] = "SET GLOBAL rpl_semi_sync_master_timeout = {timeout:raw}",
 	    [STATEMENT_SEMISYNC_POINT] =
 		"SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, GLOBAL rpl_semi_sync_master_wait_no_slave = ON",

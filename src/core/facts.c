@@ -8,7 +8,7 @@
 
 static const char *const tri_names[] = {"unknown", "no", "yes", NULL};
 static const char *const preference_names[] = {"unknown", "never", "avoid", "neutral", "prefer", NULL};
-static const char *const role_names[] = {"unknown", "replica", "primary", "recovering", NULL};
+static const char *const role_names[] = {"unknown", "replica", "primary", "recovering", "leaf", NULL};
 static const char *const state_names[] = {"unknown", "dead", "starting", "up", "busy", "frozen", NULL};
 static const char *const tail_names[] = {"unknown", "none", "cut", "other", NULL};
 static const char *const thread_names[] = {"unknown", "stopped", "connecting", "running", NULL};
@@ -150,6 +150,7 @@ static const struct fact_row own_rows[] = {
     {"quorum", FACT_NAMES, OWN(quorum), tri_names},
     {"switchover_refused", FACT_TEXT, OWN(switchover_refused), NULL},
     {"refused_before", FACT_NAMES, OWN(refused_before), tri_names},
+    {"source", FACT_TEXT, OWN(source), NULL},
     {"preference", FACT_NAMES, OWN(preference), preference_names},
     {"preferred_elsewhere", FACT_NAMES, OWN(preferred_elsewhere), tri_names},
     {"peers_known", FACT_NAMES, OWN(peers_known), tri_names},
@@ -164,6 +165,8 @@ static const struct fact_row peer_rows[] = {
     {"server_id", FACT_NUMBER, PEER(server_id), NULL},
     {"series", FACT_NUMBER, PEER(series), NULL},
     {"data", FACT_NAMES, PEER(data), tri_names},
+    {"reads", FACT_NAMES, PEER(reads), tri_names},
+    {"source", FACT_TEXT, PEER(source), NULL},
     {"record", FACT_RECORD, PEER(record), NULL},
     {"clean", FACT_NAMES, PEER(clean), tri_names},
     {"report_epoch", FACT_NUMBER, PEER(report_epoch), NULL},

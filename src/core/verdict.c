@@ -119,6 +119,33 @@ const struct peer_facts *facts_primary(const struct facts *facts)
 	return best && best->epoch >= facts->promised ? best : NULL;
 }
 
+bool facts_source_loops(const struct config *config, const struct facts *facts)
+{
+	const char *name = facts->source;
+	for (size_t hops = 0; name && hops <= facts->peer_count; hops++) {
+		const struct peer_facts *peer = facts_find(facts, name);
+		if (str_equal(name, config->instance.node))
+			return true;
+		name = peer ? peer->source : NULL;
+	}
+	return false;
+}
+
+const struct peer_facts *facts_source(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts);
+	const char *name = facts_leaf(facts) ? facts->source : NULL;
+	if (!primary || facts_source_loops(config, facts))
+		return primary;
+	for (size_t hops = 0; name && hops < facts->peer_count; hops++) {
+		const struct peer_facts *peer = facts_find(facts, name);
+		if (peer && peer->reads == TRI_YES && (peer->role == ROLE_REPLICA || peer->role == ROLE_LEAF))
+			return peer;
+		name = peer ? peer->source : NULL;
+	}
+	return primary;
+}
+
 const char *state_word(const struct facts *facts, const struct verdict *verdict)
 {
 	if (facts->worker == TRI_YES)
@@ -129,7 +156,7 @@ const char *state_word(const struct facts *facts, const struct verdict *verdict)
 	case OCF_DEGRADED_PROMOTED:
 		return facts->record.mode == RECORD_ALONE && facts->server.source_on == TRI_NO ? STATE_ALONE : "primary";
 	case OCF_SUCCESS:
-		return facts->server.state == SERVER_UP ? "replica" : "";
+		return facts->server.state != SERVER_UP ? "" : facts_leaf(facts) ? "leaf" : "replica";
 	case OCF_DEGRADED:
 		break;
 	default:
@@ -141,5 +168,5 @@ const char *state_word(const struct facts *facts, const struct verdict *verdict)
 		return "not filled";
 	if (facts->server.applier_error)
 		return "broken: replication stopped";
-	return facts->server.lagging == TRI_YES ? "catching up" : "replica";
+	return facts->server.lagging == TRI_YES ? "catching up" : facts_leaf(facts) ? "leaf" : "replica";
 }

@@ -382,7 +382,7 @@ static struct verdict notify_follow(struct context *ctx)
 	observe(ctx, LOOK_SERVER | LOOK_PEERS, &facts);
 	struct verdict verdict = verdict_done(OCF_SUCCESS, "%s", "");
 	/* A former primary takes a second to become a source for nobody: with others to acknowledge, its monitor does that. */
-	bool later = facts.server.source_on == TRI_YES && ctx->config.instance.clone_max > 2;
+	bool later = facts.server.source_on == TRI_YES && facts_members(&ctx->config, &facts) > 2;
 	if (facts.server.state == SERVER_UP && facts.local_role == ROLE_REPLICA && facts.worker == TRI_NO && !later)
 		verdict = run_loop(ctx, decide_follow, LOOK_SERVER | LOOK_PEERS, NULL);
 	facts_clear(&facts);

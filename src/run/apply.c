@@ -240,13 +240,13 @@ static int record_keep(struct context *ctx, const struct facts *facts, const str
 
 static int semisync_replica(struct context *ctx, const struct facts *facts, struct error *err)
 {
-	if (run(ctx, STATEMENT_SEMISYNC_REPLICA_ON, err))
+	bool on = facts_acknowledges(&ctx->config, facts) != TRI_NO;
+	/* A receiver that runs has told its source whether it acknowledges: it never runs with another setting than that. */
+	bool runs = facts->server.has_source == TRI_YES && facts->server.receiver != THREAD_STOPPED;
+	if ((runs && receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err)) ||
+	    outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_REPLICA, err, "on", on ? "ON" : "OFF", NULL)))
 		return -1;
-	/* A receiver that runs has told its source that it does not acknowledge. */
-	if (facts->server.has_source != TRI_YES || facts->server.receiver == THREAD_STOPPED)
-		return 0;
-	return receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err) ||
-		       outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
+	return runs && outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
 					      "password", ctx->credentials.replication.password, NULL))
 		   ? -1
 		   : 0;
@@ -304,9 +304,13 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	const struct peer_facts *peer = facts_find(facts, node);
 	if (!peer || !peer->address)
 		return error_set(err, OCF_ERR_GENERIC, "the address of %s is not known", node);
-	/* To follow a primary is to promise its epoch: none can be used twice. */
-	if (peer->role == ROLE_PRIMARY && peer->epoch > facts->promised && promise_raise(ctx, peer->epoch, err))
+	/* To follow a primary is to promise its epoch: none can be used twice. A leaf's source has done that, too. */
+	const struct peer_facts *primary = facts_leaf(facts) ? facts_primary(facts) : peer;
+	if (primary && primary->role == ROLE_PRIMARY && primary->epoch > facts->promised && promise_raise(ctx, primary->epoch, err))
 		return -1;
+	if (facts_leaf(facts) && facts->server.receiver != THREAD_STOPPED && facts->server.applier == THREAD_RUNNING &&
+	    str_equal(facts->server.source_host, peer->address) && facts->server.source_port == peer->port)
+		return 0;
 	if (facts->server.has_source == TRI_YES && replication_stop(ctx, facts, err))
 		return -1;
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */

@@ -497,6 +497,8 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	} else if (ctx->server.pid != 0 && (look & LOOK_SERVER)) {
 		observe_server(ctx, look, &facts);
 	}
+	if (ctx->config.instance.clustered)
+		sources_observe(ctx, look & LOOK_PEERS, &facts);
 	if (ctx->config.instance.clustered && (look & LOOK_PEERS))
 		peers_observe(ctx, &facts);
 	if (ctx->config.instance.clustered)

@@ -76,14 +76,14 @@ static bool is_current(struct context *ctx, const struct peer_facts *peer, const
 	return current;
 }
 
-/* A healthy replica before the primary, which has clients to serve. Failed attempts take turns. */
+/* A healthy replica or leaf before the primary, which has clients to serve. Failed attempts take turns. */
 static const struct peer_facts *donor_choose(struct context *ctx, const struct facts *facts, const struct peer_facts *primary,
 					     uint64_t *ret_bytes)
 {
 	size_t first = facts->copies_failed % facts->peer_count;
 	for (size_t n = 0; n < CURRENT_TRIES * facts->peer_count; n++) {
 		const struct peer_facts *peer = &facts->peers[(first + n) % facts->peer_count];
-		if (peer->role == ROLE_REPLICA && peer->data == TRI_YES && peer->address &&
+		if ((peer->role == ROLE_REPLICA || peer->role == ROLE_LEAF) && peer->data == TRI_YES && peer->address &&
 		    is_current(ctx, peer, primary->position, ret_bytes))
 			return peer;
 		clock_pause_ms(100); /* it may be a commit behind */

@@ -23,7 +23,7 @@ static char *attr_name(const struct context *ctx, const char *suffix)
 	return str_printf("systole-%s%s", ctx->config.instance.resource, suffix);
 }
 
-static enum role role_now(const struct facts *facts)
+static enum role role_now(const struct context *ctx, const struct facts *facts)
 {
 	/* Busy is not dead. */
 	if (facts->server.state == SERVER_BUSY && facts->local_role == ROLE_PRIMARY)
@@ -33,7 +33,11 @@ static enum role role_now(const struct facts *facts)
 	/* In the very first start the others are filled from here before clients may write. */
 	if (facts->opened_now == TRI_YES)
 		return ROLE_PRIMARY;
-	return facts->local_role == ROLE_PRIMARY && facts->server.writable == TRI_YES ? ROLE_PRIMARY : ROLE_REPLICA;
+	if (facts->local_role == ROLE_PRIMARY && facts->server.writable == TRI_YES)
+		return ROLE_PRIMARY;
+	if (!ctx->sources_known || (facts->source && facts->server.replica_on == TRI_UNKNOWN))
+		return ROLE_RECOVERING;
+	return facts_leaf(facts) ? ROLE_LEAF : ROLE_REPLICA;
 }
 
 static enum tri data_now(const struct facts *facts)
@@ -48,15 +52,18 @@ static enum tri data_now(const struct facts *facts)
 static char *state_text(const struct context *ctx, const struct facts *facts)
 {
 	const char *address = ctx->config.replication_address ? ctx->config.replication_address : ctx->config.instance.node;
-	enum role role = role_now(facts);
-	_cleanup_free_ char *record = record_format(&facts->record);
-	return str_printf(
-	    "v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu series=%llu data=%s%s%s", role_name(role),
-	    (unsigned long long)(role != ROLE_PRIMARY		? 0
-				 : facts->opened_now == TRI_YES ? facts->promised
-								: facts->primary_epoch),
-	    (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port, (unsigned long long)facts->server.server_id,
-	    (unsigned long long)facts->server.series, tri_name(data_now(facts)), record ? " record=" : "", record ? record : "");
+	enum role role = role_now(ctx, facts);
+	/* Who has stored a record confirms it, which is for voters only. */
+	_cleanup_free_ char *record =
+	    facts->local_role == ROLE_PRIMARY || (ctx->sources_known && !facts_leaf(facts)) ? record_format(&facts->record) : NULL;
+	return str_printf("v=1 role=%s epoch=%llu promised=%llu address=%s port=%llu server_id=%llu series=%llu data=%s%s%s%s",
+			  role_name(role),
+			  (unsigned long long)(role != ROLE_PRIMARY	      ? 0
+					       : facts->opened_now == TRI_YES ? facts->promised
+									      : facts->primary_epoch),
+			  (unsigned long long)facts->promised, address, (unsigned long long)ctx->config.port,
+			  (unsigned long long)facts->server.server_id, (unsigned long long)facts->server.series, tri_name(data_now(facts)),
+			  facts->reads_before == TRI_YES ? " reads=yes" : "", record ? " record=" : "", record ? record : "");
 }
 
 struct published {
@@ -205,13 +212,16 @@ void publish_stopped(struct context *ctx)
 	publish_word(ctx, "");
 	publish_reads(ctx, TRI_UNKNOWN);
 	(void)file_remove(ctx->published_file, &err);
+	sources_observe(ctx, false, &facts);
 	if (local_read(ctx, &local, &err) == 0) {
+		facts.local_role = local.role;
 		facts.promised = local.promised;
 		facts.record = local.record;
 	}
 	ctx->deadline_ms = deadline;
 	if (cluster_attr_set(report, NULL, ATTR_PRIVATE, deadline, &err) || publish_state(ctx, &facts, &err))
 		log_warning("node attributes: %s", err.sentence);
+	facts_clear(&facts);
 }
 
 char *report_text(const struct context *ctx, const struct facts *facts, const char *candidate)
@@ -274,6 +284,7 @@ static void peer_state(struct peer_facts *peer, const struct fields *fields)
 	peer->server_id = field_number(fields, "server_id");
 	peer->series = field_number(fields, "series");
 	peer->data = !data ? TRI_UNKNOWN : strcmp(data, "yes") == 0 ? TRI_YES : strcmp(data, "no") == 0 ? TRI_NO : TRI_UNKNOWN;
+	peer->reads = tri_of(str_equal(fields_get(fields, "reads"), "yes"));
 	str_set(&peer->address, fields_get(fields, "address"));
 	if (str_empty(peer->address) || peer->port == 0 || peer->port > 65535)
 		peer->role = ROLE_UNKNOWN;
@@ -332,7 +343,7 @@ static int synced_read(struct context *ctx, struct facts *facts)
 {
 	_cleanup_free_ char *name = attr_name(ctx, "-synced");
 	struct attr_values values = {0};
-	if (ctx->config.instance.clone_max != 2)
+	if (facts_members(&ctx->config, facts) != 2)
 		return 0;
 	if (cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
 		return -1;
@@ -358,7 +369,7 @@ static void wish_read(struct context *ctx, struct facts *facts)
 void peers_observe(struct context *ctx, struct facts *facts)
 {
 	wish_read(ctx, facts);
-	if (peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0 && synced_read(ctx, facts) == 0)
+	if (ctx->sources_known && peers_read(ctx, "", facts) == 0 && peers_read(ctx, "-report", facts) == 0 && synced_read(ctx, facts) == 0)
 		facts->peers_known = TRI_YES;
 	else if (!ctx->attributes_missed)
 		log_warning("node attributes: %s", ctx->last.sentence);
@@ -449,7 +460,7 @@ void clean_observe(struct context *ctx, struct facts *facts)
 	cluster_nodes_clear(&nodes);
 }
 
-static int primary_ask(struct context *ctx, struct sql *sql, unsigned int look, struct peer_facts *peer, struct error *err)
+static int peer_ask(struct context *ctx, struct sql *sql, unsigned int look, struct peer_facts *peer, struct error *err)
 {
 	struct sql_rows rows = {0};
 	struct error ignored;
@@ -475,22 +486,28 @@ static int primary_ask(struct context *ctx, struct sql *sql, unsigned int look, 
 	return peer->position ? 0 : error_set(err, OCF_ERR_GENERIC, "its position is not a GTID set");
 }
 
-void primary_observe(struct context *ctx, unsigned int look, struct facts *facts)
+static void peer_observe(struct context *ctx, unsigned int look, struct peer_facts *peer)
 {
-	const struct peer_facts *found = facts_primary(facts);
 	struct error err = {0};
 	struct sql *sql = NULL;
-	if (!found || !ctx->dialect)
-		return;
-	struct peer_facts *peer = facts_peer(facts, found->name);
 	uint64_t limit = clock_now_ms() + 3000;
 	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) ==
 		SQL_OK &&
-	    primary_ask(ctx, sql, look, peer, &err) == 0) {
+	    peer_ask(ctx, sql, look, peer, &err) == 0) {
 		peer->asked = TRI_YES;
 	} else {
 		peer->asked = TRI_NO;
 		str_set(&peer->ask_error, err.sentence);
 	}
 	sql_close(sql);
+}
+
+void primary_observe(struct context *ctx, unsigned int look, struct facts *facts)
+{
+	const struct peer_facts *primary = facts_primary(facts), *source = facts_source(&ctx->config, facts);
+	if (!primary || !ctx->dialect)
+		return;
+	peer_observe(ctx, look, facts_peer(facts, primary->name));
+	if (source != primary)
+		peer_observe(ctx, look & ~(unsigned int)LOOK_OBSTACLE, facts_peer(facts, source->name));
 }

@@ -41,18 +41,20 @@ static bool ours(const struct record *record)
 /* N: until fewer are recorded, as many as there were. */
 static uint64_t instances(void)
 {
-	uint64_t here = 1;
+	uint64_t here = 1, wanted = config.instance.clone_max;
 
-	for (size_t i = 0; i < facts.peer_count; i++)
+	for (size_t i = 0; i < facts.peer_count; i++) {
 		here += peers[i].role == ROLE_PRIMARY || peers[i].role == ROLE_REPLICA;
-	return config.instance.clone_max > 1 && here > config.instance.clone_max ? here : config.instance.clone_max;
+		wanted -= peers[i].role == ROLE_LEAF && wanted > 1;
+	}
+	return config.instance.clone_max > 1 && here > wanted ? here : wanted;
 }
 
 static uint64_t voters(void)
 {
 	uint64_t recorded = newest()->voters, present = instances();
 
-	if (present < 2)
+	if (config.instance.clone_max < 2)
 		return present;
 	return recorded > present ? recorded : present;
 }
@@ -95,6 +97,15 @@ static bool superseded(uint64_t epoch)
 	return facts.promised > epoch || facts.record.epoch > epoch || anothers(&facts.record, epoch);
 }
 
+static uint64_t others_that_vote(void)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < facts.peer_count; i++)
+		count += peers[i].role != ROLE_LEAF;
+	return count;
+}
+
 /* Rule 8: a majority of the voters has this record or a later one of the same epoch, and has promised nothing higher. */
 bool law_confirmed(void)
 {
@@ -107,7 +118,8 @@ bool law_confirmed(void)
 		bool stored = peer->record.epoch == facts.record.epoch && peer->record.version >= facts.record.version;
 		bool bound_elsewhere = peer->promised > facts.record.epoch || peer->report_epoch > facts.record.epoch;
 
-		if ((stored && !bound_elsewhere) || (voters() == 2 && facts.peer_count == 1 && peer->clean == TRI_YES))
+		if (peer->role != ROLE_LEAF &&
+		    ((stored && !bound_elsewhere) || (voters() == 2 && others_that_vote() == 1 && peer->clean == TRI_YES)))
 			have++;
 	}
 	return 2 * have > voters();
@@ -159,7 +171,7 @@ static const char *election_law(void)
 	uint64_t sets = 1, with_data = 1;
 
 	LAW(facts.peers_known == TRI_YES);
-	LAW(facts.preference != PREFERENCE_NEVER);
+	LAW(facts.preference != PREFERENCE_NEVER && !facts.source);
 	LAW(facts.promised > 0 && facts.round_begun == TRI_YES);
 	LAW(voters() != 2 || facts.synced == TRI_YES);
 	LAW(facts.record.epoch <= facts.promised && !anothers(&facts.record, facts.promised));
@@ -173,7 +185,9 @@ static const char *election_law(void)
 		LAW(!anothers(&peer->record, facts.promised));
 		/* Who holds the mark of an epoch has promised it. */
 		LAW(peer->data_epoch < facts.promised);
-		if (peer->report_epoch != facts.promised || !str_equal(peer->report_candidate, "node1") || !peer->held)
+		sets += empty && peer->role == ROLE_LEAF && peer->data == TRI_NO;
+		if (peer->role == ROLE_LEAF || peer->report_epoch != facts.promised || !str_equal(peer->report_candidate, "node1") ||
+		    !peer->held)
 			continue;
 		LAW(!empty || peer->data == TRI_NO);
 		if (!gtid_set_contains(facts.server.executed, peer->held) && !law_may_be_shed(peer)) {

@@ -129,7 +129,7 @@ TEST(every_server_has_every_statement_that_a_decision_may_need)
 		    STATEMENT_OPEN_WRITES,
 		    STATEMENT_AGENT_WRITES,
 		    STATEMENT_NO_BINLOG,
-		    STATEMENT_SEMISYNC_REPLICA_ON,
+		    STATEMENT_SEMISYNC_REPLICA,
 		    STATEMENT_SEMISYNC_WAIT,
 		    STATEMENT_SEMISYNC_POINT,
 		    STATEMENT_SEMISYNC_SOURCE_ON,
@@ -200,10 +200,10 @@ TEST(arguments_are_quoted_unless_they_are_raw_and_none_may_be_missing)
 TEST(every_statement_can_be_rendered)
 {
 	static const struct statement_arg args[] = {
-	    {"user", "u"},    {"host", "h"},	 {"port", "1"},	 {"password", "p"}, {"tls", "1"},     {"id", "1"},
-	    {"seconds", "1"}, {"timeout", "1"},	 {"k", "1"},	 {"set", ""},	    {"donor", "h:1"}, {"name", "n"},
-	    {"value", "v"},   {"require", ""},	 {"hash", "*0"}, {"epoch", "1"},    {"node", "n"},    {"reason", "r"},
-	    {"file", "f"},    {"position", "4"}, {"rate", "0"},	 {"attempt", "a"},
+	    {"user", "u"},    {"host", "h"},	{"port", "1"},	   {"password", "p"}, {"tls", "1"},	{"id", "1"},
+	    {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	   {"on", "ON"},      {"set", ""},	{"donor", "h:1"},
+	    {"name", "n"},    {"value", "v"},	{"require", ""},   {"hash", "*0"},    {"epoch", "1"},	{"node", "n"},
+	    {"reason", "r"},  {"file", "f"},	{"position", "4"}, {"rate", "0"},     {"attempt", "a"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {

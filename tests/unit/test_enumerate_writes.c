@@ -94,7 +94,8 @@ static void reach_turn_of_one(void)
 	reached++;
 	for (size_t i = 0; i < facts.peer_count; i++) {
 		const struct peer_facts *peer = &peers[i];
-		bool counts = facts.promised && peer->report_epoch == facts.promised && str_equal(peer->report_candidate, "node1");
+		bool counts = facts.promised && peer->role != ROLE_LEAF && peer->report_epoch == facts.promised &&
+			      str_equal(peer->report_candidate, "node1");
 
 		if (counts && peer->held && !gtid_set_contains(held, peer->held) && !law_may_be_shed(peer) &&
 		    !law_may_be_left_out(peer, held)) {
@@ -278,6 +279,7 @@ static const struct view confirmers[] = {
     {.role = ROLE_RECOVERING, .promised = EPOCH, .record = NOW, .clean = TRI_YES},
     {.role = ROLE_RECOVERING, .promised = EPOCH, .record = UNMARKED},
     {.role = ROLE_RECOVERING, .promised = EPOCH, .record = NOW_ALONE},
+    {.role = ROLE_LEAF, .promised = EPOCH, .record = NOW_ALONE},
     {.role = ROLE_REPLICA, .promised = EPOCH, .record = NOW_ALONE, .report_epoch = EPOCH},
     {.role = ROLE_REPLICA, .promised = EPOCH, .record = NOW_BACK},
     {.role = ROLE_REPLICA, .promised = EPOCH + 1, .record = NOW_ALONE},

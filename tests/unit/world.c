@@ -61,6 +61,9 @@ const struct view reports[] = {
     {REPORT(SAME, TRI_YES), .record = LATER},
     {REPORT(SAME, TRI_YES), .record = SAME_ANOTHERS},
     {.role = ROLE_RECOVERING, .record = BOUND},
+    {.role = ROLE_LEAF, .promised = EPOCH - 1},
+    {.role = ROLE_LEAF, .promised = EPOCH - 1, .data = TRI_NO},
+    {.role = ROLE_LEAF, .report_epoch = EPOCH, .candidate = "node1", .held = SAME, .data = TRI_YES},
     /* of another round, for another, none */
     {.role = ROLE_REPLICA, .report_epoch = EPOCH - 1, .candidate = "node1", .held = SAME, .data = TRI_YES},
     {.role = ROLE_REPLICA, .report_epoch = 0, .candidate = "node1", .held = SAME, .data = TRI_YES},

@@ -1,0 +1,174 @@
+"""Six nodes: a primary and two replicas that vote, a node in between that does not, and two leaves below it."""
+import time
+
+from suite import Trial, check, wait_in_sync
+from durabilitykit.look import wait_for_sentence, words
+from durabilitykit.voters import wait_for_voters
+
+VOTERS, BETWEEN, LEAVES = ("node1", "node2", "node3"), "node4", ("node5", "node6")
+ATTACH_S = 30
+
+
+def name_source(lab, name, source):
+    """For good, as an administrator does it; None: it votes."""
+    what = ["--update", source] if source else ["--delete"]
+    lab.on_live_node(["crm_attribute", "--node", name, "--name", "systole-db-source", *what])
+
+
+def source_of(lab, name):
+    """Whom it replicates from, when both of its threads run."""
+    statement = "SHOW SLAVE STATUS" if lab.flavour.name == "mariadb" else "SHOW REPLICA STATUS"
+    result = lab.sql(name, statement, check=False)
+    row = result.stdout.rstrip("\n").split("\t") if result.ok and result.stdout.strip() else []
+    return row[1] if len(row) > 11 and (row[10], row[11]) == ("Yes", "Yes") else None
+
+
+def wait_sources(lab, wanted, timeout=ATTACH_S):
+    """Seconds until each of these nodes replicates from the one that is wanted."""
+    started = time.monotonic()
+
+    def reached():
+        found = {name: source_of(lab, name) for name in wanted}
+        return found == wanted or f"they replicate from {found}"
+    lab.wait_until(reached, timeout, f"the sources {wanted}", interval=0.2)
+    return time.monotonic() - started
+
+
+def as_named(primary):
+    return {**{name: primary for name in (*VOTERS, BETWEEN) if name != primary}, **{leaf: BETWEEN for leaf in LEAVES}}
+
+
+def dumps(lab, name):
+    """The sessions of those that replicate from it."""
+    return {row[0] for row in lab.sql(name, "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")}
+
+
+def acknowledges(lab, name):
+    return str(lab.sql(name, f"SELECT @@GLOBAL.{words(lab)['replica']}")[0][0])
+
+
+def start(lab):
+    name_source(lab, BETWEEN, "primary")
+    for leaf in LEAVES:
+        name_source(lab, leaf, BETWEEN)
+    lab.resource()
+    primary = lab.wait_settled(180, failures_ok=True)
+    lab.set_up_application()
+    wait_in_sync(lab)
+    check(primary in VOTERS, f"{primary} is the primary, and does not vote")
+    took = wait_sources(lab, as_named(primary), 60)
+    found = {node.name: acknowledges(lab, node.name) for node in lab.nodes if node.name != primary}
+    check(all((found[name] == "1") == (name in VOTERS) for name in found), f"who acknowledges: {found}")
+    return f"{primary} is the primary, the record is {wait_for_voters(lab, VOTERS, 3)}; the leaves were attached {took:.1f} s later"
+
+
+def of_voter(_lab, primary):
+    return next(name for name in VOTERS if name != primary)
+
+
+def of_primary(_lab, primary):
+    return primary
+
+
+def of_between(_lab, _primary):
+    return BETWEEN
+
+
+def of_leaf(_lab, _primary):
+    return LEAVES[0]
+
+
+def killed(fault, whose):
+    """It dies, and what must move moves; when it has returned everything is as the attributes say."""
+    def test(lab):
+        primary = lab.wait_settled(120, failures_ok=True)
+        wait_sources(lab, as_named(primary))
+        victim, moved, below = whose(lab, primary), [], dumps(lab, BETWEEN)
+        with Trial(lab, expect_move=victim == primary) as trial:
+            lab.fault(fault, victim)
+            if victim == primary:
+                lab.wait_until(lambda: lab.primary() not in (None, primary), 60, "another node to be promoted")
+                survivor = lab.primary()
+                check(survivor in VOTERS, f"{survivor} was promoted, and does not vote")
+                took = wait_sources(lab, {**{name: survivor for name in (*VOTERS, BETWEEN) if name not in (survivor, victim)},
+                                          **{leaf: BETWEEN for leaf in LEAVES}})
+                moved.append(f"all follow {survivor} {took:.1f} s after it was promoted")
+            if victim == BETWEEN and fault == "kill-node":
+                took = wait_sources(lab, {leaf: primary for leaf in LEAVES})
+                moved.append(f"the leaves replicate from {primary} after {took:.1f} s")
+        back = wait_sources(lab, as_named(lab.primary()), 60)
+        if victim not in (BETWEEN, *LEAVES):
+            check(dumps(lab, BETWEEN) == below, f"the leaves have connected anew: {below} before, {dumps(lab, BETWEEN)} now")
+            moved.append("the leaves have kept their connections")
+        wait_in_sync(lab)
+        return "; ".join([*moved, f"as named {back:.1f} s after all had settled", trial.note])
+    return test
+
+
+def loop(lab):
+    """Two that name each other replicate from the primary, and crm_mon says why."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    name_source(lab, BETWEEN, LEAVES[0])
+    try:
+        took = wait_sources(lab, {BETWEEN: primary, LEAVES[0]: primary}, 60)
+        said = wait_for_sentence(lab, "a leaf of it", 60, "crm_mon to say that the sources are a loop")
+        with Trial(lab) as trial:
+            pass
+    finally:
+        name_source(lab, BETWEEN, "primary")
+    wait_sources(lab, as_named(lab.primary()), 60)
+    return f"both replicate from {primary} after {took:.1f} s: {said!r}; {trial.note}"
+
+
+def votes_again(lab):
+    """A leaf becomes a voter, and one again that it was: the record follows."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    leaf = LEAVES[1]
+    name_source(lab, leaf, None)
+    try:
+        wait_sources(lab, {leaf: primary}, 60)
+        wait_for_voters(lab, (*VOTERS, leaf), 4)
+        lab.wait_until(lambda: acknowledges(lab, leaf) == "1", 10, f"{leaf} to acknowledge")
+        with Trial(lab, longest=1.0) as trial:
+            time.sleep(2)
+    finally:
+        name_source(lab, leaf, BETWEEN)
+    wait_sources(lab, as_named(lab.primary()), 60)
+    wait_for_voters(lab, VOTERS, 3)
+    return f"{leaf} voted, and does not any more; {trial.note}"
+
+
+def two_voters_die(lab):
+    """With three voters left of six nodes a majority is two: leaves count for nothing, though they hold quorum."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    first, second = (name for name in VOTERS if name != primary)
+    lab.set("reboot-after", "never")
+    try:
+        for name in (primary, first):
+            lab.node(name).power_off(False)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            found = set(lab.state(second).where("db", "Promoted")) - {primary}      # as long as it is not known to be dead
+            check(not found, f"{found} was promoted with one of three voters")
+            time.sleep(0.5)
+        said = wait_for_sentence(lab, "must report", 30, f"crm_mon to say why {second} is not promoted")
+    finally:
+        lab.set("reboot-after", "1")
+        for node in lab.nodes:
+            node.power_on()
+    lab.wait_settled(180, failures_ok=True)
+    wait_sources(lab, as_named(lab.primary()), 60)
+    wait_in_sync(lab)
+    return f"nobody was promoted: {said!r}"
+
+
+TESTS = [
+    ("a cascade: the primary's node dies", killed("kill-node", of_primary)),
+    ("a cascade: the node in between dies", killed("kill-node", of_between)),
+    ("a cascade: the server in between dies", killed("kill-mysqld", of_between)),
+    ("a cascade: a leaf's node dies", killed("kill-node", of_leaf)),
+    ("a cascade: a replica that votes dies", killed("kill-node", of_voter)),
+    ("a cascade: two that name each other", loop),
+    ("a cascade: a leaf becomes a voter, and a leaf again", votes_again),
+    ("a cascade: two of three voters are gone", two_voters_die),
+]
