@@ -206,7 +206,7 @@ struct verdict decide_keep(const struct config *config, const struct facts *fact
 		return (struct verdict){0};
 	if (record_newer(newest, &facts->record))
 		return verdict_record(newest, "");
-	return facts_members(config, facts) == 2 ? keep_in_step(facts) : (struct verdict){0};
+	return facts_members(config, facts) == 2 && !facts_leaf(facts) ? keep_in_step(facts) : (struct verdict){0};
 }
 
 struct verdict decide_linger(const struct config *config, const struct facts *facts)

@@ -7,6 +7,7 @@ from durabilitykit.voters import wait_for_voters
 
 VOTERS, BETWEEN, LEAVES = ("node1", "node2", "node3"), "node4", ("node5", "node6")
 ATTACH_S = 30
+ALONE_S = 8.0           # a node that dies, its fencing, and two seconds
 
 
 def name_source(lab, name, source):
@@ -162,6 +163,28 @@ def two_voters_die(lab):
     return f"nobody was promoted: {said!r}"
 
 
+def two_voters(lab):
+    """One of three nodes is a leaf: what holds for two nodes holds for the two others, and it is not among those that count."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    replica, leaf = (node.name for node in lab.nodes if node.name != primary)
+    name_source(lab, leaf, replica)
+    try:
+        wait_sources(lab, {replica: primary, leaf: replica}, 60)
+        recorded = wait_for_voters(lab, (primary, replica), 2)
+        with Trial(lab, longest=ALONE_S) as trial:
+            lab.fault("kill-node", replica)
+        wait_for_voters(lab, (primary, replica), 2)
+        wait_sources(lab, {replica: primary, leaf: replica}, 60)
+        with Trial(lab, expect_move=True) as second:
+            lab.fault("kill-node", primary)
+        check(second.after == replica, f"{second.after} was promoted, and does not vote")
+    finally:
+        name_source(lab, leaf, None)
+    wait_for_voters(lab, [node.name for node in lab.nodes], 3)
+    return f"{recorded}; the replica's node: {trial.note}; the primary's node: {second.note}"
+
+
+BESIDE = [("a leaf beside two that vote", two_voters)]
 TESTS = [
     ("a cascade: the primary's node dies", killed("kill-node", of_primary)),
     ("a cascade: the node in between dies", killed("kill-node", of_between)),
