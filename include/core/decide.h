@@ -124,6 +124,8 @@ const struct peer_facts *facts_source(const struct config *config, const struct 
 bool facts_source_loops(const struct config *config, const struct facts *facts);
 /* This node does not vote: its attribute says so, and it does not acknowledge. */
 bool facts_leaf(const struct facts *facts);
+/* A leaf's server has the delay that the leaf is to have. */
+bool facts_delays_rightly(const struct facts *facts);
 /* Whether this node, as a replica, is to acknowledge commits; UNKNOWN: as before. */
 enum tri facts_acknowledges(const struct config *config, const struct facts *facts);
 bool facts_acknowledging_wrongly(const struct config *config, const struct facts *facts);

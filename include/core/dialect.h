@@ -80,7 +80,7 @@ struct dialect {
 	const char *statements[STATEMENT_COUNT];
 	/* columns of STATEMENT_REPLICA_STATUS */
 	const char *receiver_running, *applier_running, *receiver_errno, *receiver_error, *applier_errno, *applier_error;
-	const char *source_host, *source_port, *received, *lag, *auto_position;
+	const char *source_host, *source_port, *received, *lag, *delay, *auto_position;
 	const char *relay_file, *relay_position; /* where the applier is; NULL where nobody needs it */
 	/* The option, and variable, that with 0 keeps the server from purging its binary logs by itself; what it counts in, 0 for a switch;
 	 * how old they become where the options say nothing, 0 for ever. */

@@ -66,7 +66,8 @@ struct server_facts {
 	char *receiver_error; /* NULL: none */
 	char *applier_error;
 	uint64_t lag_s;			/* behind its source, as the server says */
-	enum tri lagging;		/* lag_s is beyond max_lag; UNKNOWN when the server cannot tell */
+	uint64_t delay_s;		/* it applies nothing that is younger */
+	enum tri lagging;		/* lag_s is beyond max_lag and the delay; UNKNOWN when the server cannot tell */
 	enum tri source_on, replica_on; /* both sides of semi-sync */
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
 	enum tri lossless;		/* it waits before others see the commit, without end, and also while no replica is connected */
@@ -196,6 +197,7 @@ struct facts {
 	enum tri synced;	  /* two nodes: this one has stored its peer's record since it joined the cluster */
 	char *switchover_refused; /* not long ago, why; NULL: it was not */
 	enum tri refused_before;  /* not long ago a node has refused this switchover, and it is wanted all the same */
+	uint64_t delay_s;	  /* its node attribute: what the delay of its server is to be; for leaves */
 	char *source;		  /* its node attribute: it is to be a leaf of that node, or of SOURCE_PRIMARY; NULL: it votes */
 	enum preference preference;
 	enum tri preferred_elsewhere; /* another node is to be preferred */

@@ -32,7 +32,7 @@ static bool replicates_from(const struct server_facts *server, const struct peer
 /* Since this epoch began: what it holds was compared with what the primary holds, when it promised it. */
 static bool follows(const struct facts *facts, const struct peer_facts *primary, const struct peer_facts *source)
 {
-	return facts->promised == primary->epoch && replicates_from(&facts->server, source);
+	return facts->promised == primary->epoch && replicates_from(&facts->server, source) && facts_delays_rightly(facts);
 }
 
 /* Each copy costs its donor something, and what fails so often does not mend itself. */
@@ -209,6 +209,9 @@ static struct verdict decide_attach(const struct config *config, const struct fa
 	}
 	if (server->applier_error)
 		return decide_broken(config, facts);
+	/* Nobody counts on what a leaf has received, and with a delay it would take long: it is sent again, if the source still has it. */
+	if (facts_leaf(facts) && (!source->purged || gtid_set_contains(server->executed, source->purged)))
+		return verdict_target(STEP_FOLLOW, source->name, "follows %s", source->name);
 	if (server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "receives from another than %s", source->name);
 	if (server->applier == THREAD_STOPPED)
@@ -312,7 +315,7 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	if (own.step != STEP_NONE)
 		return own;
 	/* A leaf whose source is the same in the new epoch has only to promise that. */
-	if (facts_leaf(facts) && replicates_from(server, source))
+	if (facts_leaf(facts) && replicates_from(server, source) && facts_delays_rightly(facts))
 		return verdict_target(STEP_FOLLOW, source->name, "goes on with %s", source->name);
 	if (is_purged(facts, source, held)) {
 		_cleanup_free_ char *what =

@@ -195,8 +195,8 @@ static struct verdict decide_monitor_primary(const struct config *config, const 
 static bool follows_the_primary(const struct config *config, const struct facts *facts)
 {
 	const struct peer_facts *primary = facts_primary(facts), *source = facts_source(config, facts);
-	return !primary || (facts->promised == primary->epoch && str_equal(facts->server.source_host, source->address) &&
-			    facts->server.source_port == source->port);
+	return !primary || (facts_delays_rightly(facts) && facts->promised == primary->epoch &&
+			    str_equal(facts->server.source_host, source->address) && facts->server.source_port == source->port);
 }
 
 static struct verdict decide_monitor_replica(const struct config *config, const struct facts *facts)

@@ -57,20 +57,20 @@
 	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",            \
 	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                      \
 	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Master", \
-	.auto_position = "Auto_Position"
+	.delay = "SQL_Delay", .auto_position = "Auto_Position"
 
 #define MYSQL_80_COLUMNS                                                                                                              \
 	.receiver_running = "Replica_IO_Running", .applier_running = "Replica_SQL_Running", .receiver_errno = "Last_IO_Errno",        \
 	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                      \
 	.source_host = "Source_Host", .source_port = "Source_Port", .received = "Retrieved_Gtid_Set", .lag = "Seconds_Behind_Source", \
-	.auto_position = "Auto_Position", .has_clone = true, .says_source = true
+	.delay = "SQL_Delay", .auto_position = "Auto_Position", .has_clone = true, .says_source = true
 
-#define MARIADB_COLUMNS                                                                                                             \
-	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",          \
-	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                    \
-	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",      \
-	.auto_position = "Using_Gtid", .relay_file = "Relay_Log_File", .relay_position = "Relay_Log_Pos", .receiver_lingers = true, \
-	.waits_for_one = true
+#define MARIADB_COLUMNS                                                                                                         \
+	.receiver_running = "Slave_IO_Running", .applier_running = "Slave_SQL_Running", .receiver_errno = "Last_IO_Errno",      \
+	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                \
+	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",  \
+	.delay = "SQL_Delay", .auto_position = "Using_Gtid", .relay_file = "Relay_Log_File", .relay_position = "Relay_Log_Pos", \
+	.receiver_lingers = true, .waits_for_one = true
 
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */
@@ -111,7 +111,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_SET_SOURCE] =
 		"CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
 		"MASTER_AUTO_POSITION = 1, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_RETRY_COUNT = 0, "
-		"MASTER_HEARTBEAT_PERIOD = 2",
+		"MASTER_HEARTBEAT_PERIOD = 2, MASTER_DELAY = {delay:raw}",
 	    [STATEMENT_START_REPLICATION] = "START SLAVE",
 	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
 	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",
@@ -188,7 +188,8 @@ static const struct dialect mysql_80 = {
 	    [STATEMENT_SET_SOURCE] =
 		"CHANGE REPLICATION SOURCE TO SOURCE_HOST = {host}, SOURCE_PORT = {port:raw}, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = "
 		"{tls:raw}, "
-		"GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = 2",
+		"GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = 2, "
+		"SOURCE_DELAY = {delay:raw}",
 	    [STATEMENT_START_REPLICATION] = "START REPLICA USER = {user} PASSWORD = {password}",
 	    [STATEMENT_STOP_RECEIVER] = "STOP REPLICA IO_THREAD",
 	    [STATEMENT_START_APPLIER] = "START REPLICA SQL_THREAD",
@@ -273,7 +274,8 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_SEMISYNC_SOURCE_OFF] = "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
 	    [STATEMENT_SET_SOURCE] =
 		"CHANGE MASTER TO MASTER_HOST = {host}, MASTER_PORT = {port:raw}, MASTER_USER = {user}, MASTER_PASSWORD = {password}, "
-		"MASTER_USE_GTID = slave_pos, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 2",
+		"MASTER_USE_GTID = slave_pos, MASTER_SSL = {tls:raw}, MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 2, "
+		"MASTER_DELAY = {delay:raw}",
 	    [STATEMENT_START_REPLICATION] = "START SLAVE",
 	    [STATEMENT_STOP_RECEIVER] = "STOP SLAVE IO_THREAD",
 	    [STATEMENT_START_APPLIER] = "START SLAVE SQL_THREAD",

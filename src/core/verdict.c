@@ -146,6 +146,11 @@ const struct peer_facts *facts_source(const struct config *config, const struct 
 	return primary;
 }
 
+bool facts_delays_rightly(const struct facts *facts)
+{
+	return !facts_leaf(facts) || facts->server.delay_s == facts->delay_s;
+}
+
 const char *state_word(const struct facts *facts, const struct verdict *verdict)
 {
 	if (facts->worker == TRI_YES)

@@ -276,12 +276,14 @@ static int position_set(struct context *ctx, struct error *err)
 	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SET_POSITION, err, "set", position ? position : "", NULL));
 }
 
-static enum sql_outcome replicate(struct context *ctx, const struct peer_facts *peer, struct error *err)
+static enum sql_outcome replicate(struct context *ctx, const struct peer_facts *peer, uint64_t delay_s, struct error *err)
 {
 	const struct account *account = &ctx->credentials.replication;
-	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port);
-	enum sql_outcome outcome = context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user",
-					       account->user, "password", account->password, "tls", ctx->config.tls ? "1" : "0", NULL);
+	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port),
+			    *delay = str_printf("%llu", (unsigned long long)delay_s);
+	enum sql_outcome outcome =
+	    context_run(ctx, ctx->sql, STATEMENT_SET_SOURCE, err, "host", peer->address, "port", port, "user", account->user, "password",
+			account->password, "tls", ctx->config.tls ? "1" : "0", "delay", delay, NULL);
 	return outcome != SQL_OK ? outcome
 				 : context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", account->user, "password",
 					       account->password, NULL);
@@ -289,14 +291,14 @@ static enum sql_outcome replicate(struct context *ctx, const struct peer_facts *
 
 /* A power cut can leave the server's notes of its relay log without the files of which they speak (1201 on MariaDB, 1872 on MySQL): it
  * begins anew, without them. */
-static int replicate_anyhow(struct context *ctx, const struct peer_facts *peer, struct error *err)
+static int replicate_anyhow(struct context *ctx, const struct peer_facts *peer, uint64_t delay_s, struct error *err)
 {
-	enum sql_outcome outcome = replicate(ctx, peer, err);
+	enum sql_outcome outcome = replicate(ctx, peer, delay_s, err);
 	unsigned int number = outcome == SQL_REFUSED ? sql_errno(ctx->sql) : 0;
 	if (number != 1201 && number != 1872)
 		return outcome_ok(outcome);
 	log_warning("its relay log cannot be read, and is dropped: %s", err->sentence);
-	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(replicate(ctx, peer, err));
+	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(replicate(ctx, peer, delay_s, err));
 }
 
 static int follow(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
@@ -308,8 +310,9 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	const struct peer_facts *primary = facts_leaf(facts) ? facts_primary(facts) : peer;
 	if (primary && primary->role == ROLE_PRIMARY && primary->epoch > facts->promised && promise_raise(ctx, primary->epoch, err))
 		return -1;
-	if (facts_leaf(facts) && facts->server.receiver != THREAD_STOPPED && facts->server.applier == THREAD_RUNNING &&
-	    str_equal(facts->server.source_host, peer->address) && facts->server.source_port == peer->port)
+	if (facts_leaf(facts) && facts->server.delay_s == facts->delay_s && facts->server.receiver != THREAD_STOPPED &&
+	    facts->server.applier == THREAD_RUNNING && str_equal(facts->server.source_host, peer->address) &&
+	    facts->server.source_port == peer->port)
 		return 0;
 	if (facts->server.has_source == TRI_YES && replication_stop(ctx, facts, err))
 		return -1;
@@ -318,7 +321,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 		return -1;
 	if (position_set(ctx, err))
 		return -1;
-	if (replicate_anyhow(ctx, peer, err))
+	if (replicate_anyhow(ctx, peer, facts_leaf(facts) ? facts->delay_s : 0, err))
 		return -1;
 	/* The names of the new relay log's files, too. */
 	return ctx->config.power_safe ? dir_sync_all(ctx->config.datadir, err) : 0;

@@ -33,6 +33,7 @@ static void paths_make(struct context *ctx)
 	ctx->listener_file = str_printf("%s/listener", ctx->run_dir);
 	ctx->preference_file = str_printf("%s/preference", ctx->run_dir);
 	ctx->sources_file = str_printf("%s/sources", ctx->run_dir);
+	ctx->delay_file = str_printf("%s/delay", ctx->run_dir);
 	ctx->reads_file = str_printf("%s/reads", ctx->run_dir);
 	ctx->refused_file = str_printf("%s/switchover-refused", ctx->run_dir);
 	ctx->property_file = str_printf("%s/property", ctx->run_dir);
@@ -119,7 +120,7 @@ void context_close(struct context *ctx)
 			  &ctx->said_file,	 &ctx->teller_file,	  &ctx->waiting_file,	 &ctx->back_file,      &ctx->outsider_file,
 			  &ctx->relay_state,	 &ctx->donor_marker,	  &ctx->count_file,	 &ctx->failures_file,  &ctx->aside_file,
 			  &ctx->copy_dir,	 &ctx->expiry_file,	  &ctx->preference_file, &ctx->refused_file,   &ctx->reads_file,
-			  &ctx->unpromoted_file, &ctx->listener_file,	  &ctx->sources_file};
+			  &ctx->unpromoted_file, &ctx->listener_file,	  &ctx->sources_file,	 &ctx->delay_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

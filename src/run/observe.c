@@ -187,6 +187,7 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		const char *lag = sql_value(&rows, 0, d->lag);
 		str_set(&server->source_host, sql_value(&rows, 0, d->source_host));
 		server->source_port = number_or(sql_value(&rows, 0, d->source_port), 0);
+		server->delay_s = number_or(sql_value(&rows, 0, d->delay), 0);
 		server->receiver = thread_of(sql_value(&rows, 0, d->receiver_running));
 		server->applier = thread_of(sql_value(&rows, 0, d->applier_running));
 		server->receiver_error = thread_error(&rows, d->receiver_errno, d->receiver_error);
@@ -194,7 +195,8 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		server->received = gtid_set_parse(d->from.flavour, sql_value(&rows, 0, d->received));
 		if (lag) {
 			server->lag_s = number_or(lag, 0);
-			server->lagging = tri_of(ctx->config.max_lag_ms > 0 && server->lag_s * 1000 > ctx->config.max_lag_ms);
+			server->lagging =
+			    tri_of(ctx->config.max_lag_ms > 0 && server->lag_s * 1000 > ctx->config.max_lag_ms + server->delay_s * 1000);
 		}
 	} else {
 		server->receiver = server->applier = THREAD_STOPPED;

@@ -1,5 +1,5 @@
-/* Which nodes are leaves: the node attribute systole-RESOURCE-source says whom one replicates from. It is asked for where the other nodes are
- * looked at, once an action, and remembered: an election does not wait for the CIB. */
+/* Which nodes are leaves: the node attribute systole-RESOURCE-source says whom one replicates from, and systole-RESOURCE-delay how much later.
+ * They are asked for where the other nodes are looked at, once an action, and remembered: an election does not wait for the CIB. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,21 +32,52 @@ static char *line_of(const struct attr_values *values, const char *attribute)
 	return out.length ? strbuf_take(&out) : str_dup("");
 }
 
+static int attribute_read(struct context *ctx, const char *name, struct attr_values *ret)
+{
+	uint64_t limit_ms = clock_now_ms() + ASK_MS;
+	return cluster_attr_permanent(name, ret, limit_ms < ctx->deadline_ms ? limit_ms : ctx->deadline_ms, &ctx->last);
+}
+
+static void keep(const struct context *ctx, const char *file, const char *text)
+{
+	_cleanup_free_ char *before = NULL;
+	struct error err;
+	if (file_read(file, 4096, &before, &err) == 0 && before && str_equal(before, text))
+		return;
+	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(file, text, 0600, &err))
+		log_warning("%s", err.sentence);
+}
+
+/* Only of a leaf. */
+static void ask_delay(struct context *ctx)
+{
+	struct attr_values values = {0};
+	_cleanup_free_ char *name = str_printf("systole-%s-delay", ctx->config.instance.resource), *text = NULL;
+	uint64_t delay_ms = 0;
+	if (attribute_read(ctx, name, &values))
+		return;
+	const char *own = attr_values_get(&values, ctx->config.instance.node);
+	if (own && (!parse_duration_ms(own, &delay_ms) || delay_ms / 1000 > INT32_MAX)) {
+		log_warning("node attribute %s is \"%.64s\": a time is wanted, such as 30min", name, own);
+		delay_ms = 0;
+	}
+	text = str_printf("%llu", (unsigned long long)delay_ms / 1000);
+	attr_values_clear(&values);
+	keep(ctx, ctx->delay_file, text);
+}
+
 static void ask(struct context *ctx)
 {
 	struct attr_values values = {0};
-	struct error err;
-	_cleanup_free_ char *name = str_printf("systole-%s-source", ctx->config.instance.resource), *before = NULL;
-	uint64_t limit_ms = clock_now_ms() + ASK_MS;
-	if (cluster_attr_permanent(name, &values, limit_ms < ctx->deadline_ms ? limit_ms : ctx->deadline_ms, &ctx->last))
+	_cleanup_free_ char *name = str_printf("systole-%s-source", ctx->config.instance.resource);
+	if (attribute_read(ctx, name, &values))
 		return;
 	ctx->sources_asked = true;
 	_cleanup_free_ char *line = line_of(&values, name);
+	if (attr_values_get(&values, ctx->config.instance.node))
+		ask_delay(ctx);
 	attr_values_clear(&values);
-	if (file_read(ctx->sources_file, 4096, &before, &err) == 0 && before && str_equal(before, line))
-		return;
-	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(ctx->sources_file, line, 0600, &err))
-		log_warning("%s", err.sentence);
+	keep(ctx, ctx->sources_file, line);
 }
 
 void sources_observe(struct context *ctx, bool peers, struct facts *facts)
@@ -71,4 +102,7 @@ void sources_observe(struct context *ctx, bool peers, struct facts *facts)
 			str_set(&facts_peer(facts, fields.items[i].key)->source, fields.items[i].value);
 	}
 	fields_clear(&fields);
+	_cleanup_free_ char *delay = NULL;
+	if (facts->source && file_read(ctx->delay_file, 32, &delay, &ignored) == 0 && delay)
+		(void)parse_u64(delay, 0, INT32_MAX, &facts->delay_s);
 }

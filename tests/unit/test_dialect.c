@@ -200,10 +200,10 @@ TEST(arguments_are_quoted_unless_they_are_raw_and_none_may_be_missing)
 TEST(every_statement_can_be_rendered)
 {
 	static const struct statement_arg args[] = {
-	    {"user", "u"},    {"host", "h"},	{"port", "1"},	   {"password", "p"}, {"tls", "1"},	{"id", "1"},
-	    {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	   {"on", "ON"},      {"set", ""},	{"donor", "h:1"},
-	    {"name", "n"},    {"value", "v"},	{"require", ""},   {"hash", "*0"},    {"epoch", "1"},	{"node", "n"},
-	    {"reason", "r"},  {"file", "f"},	{"position", "4"}, {"rate", "0"},     {"attempt", "a"},
+	    {"user", "u"},    {"host", "h"},	{"port", "1"},	{"password", "p"}, {"tls", "1"},   {"id", "1"},
+	    {"seconds", "1"}, {"timeout", "1"}, {"k", "1"},	{"on", "ON"},	   {"delay", "0"}, {"set", ""},
+	    {"donor", "h:1"}, {"name", "n"},	{"value", "v"}, {"require", ""},   {"hash", "*0"}, {"epoch", "1"},
+	    {"node", "n"},    {"reason", "r"},	{"file", "f"},	{"position", "4"}, {"rate", "0"},  {"attempt", "a"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(servers); i++) {

@@ -7,6 +7,7 @@ from durabilitykit.voters import wait_for_voters
 
 VOTERS, BETWEEN, LEAVES = ("node1", "node2", "node3"), "node4", ("node5", "node6")
 ATTACH_S = 30
+LATE_S = 8
 ALONE_S = 8.0           # a node that dies, its fencing, and two seconds
 
 
@@ -121,6 +122,36 @@ def loop(lab):
     return f"both replicate from {primary} after {took:.1f} s: {said!r}; {trial.note}"
 
 
+def late(lab):
+    """A leaf that is to be some seconds late is, also when its source dies; others are not."""
+    primary, leaf = lab.wait_settled(120, failures_ok=True), LEAVES[0]
+    lab.on_live_node(["crm_attribute", "--node", leaf, "--name", "systole-db-delay", "--update", f"{LATE_S}s"])
+    try:
+        lab.wait_until(lambda: delay_of(lab, leaf) == LATE_S or f"a delay of {delay_of(lab, leaf)} s", 30, f"{leaf} to be late")
+        with Trial(lab, longest=1.0) as trial:
+            time.sleep(LATE_S + 2)
+            lab.fault("kill-node", BETWEEN)
+            took = wait_sources(lab, {leaf: primary})
+            row = lab.sql(primary, "SELECT MAX(id) FROM lab.writes")[0][0]
+            began = time.monotonic()
+            lab.wait_until(lambda: lab.sql(leaf, f"SELECT id FROM lab.writes WHERE id = {row}"), LATE_S + 5, f"row {row} on {leaf}", interval=0.1)
+            seen = time.monotonic() - began
+            check(seen > LATE_S - 2, f"a row of now was on {leaf} {seen:.1f} s later, and was to be {LATE_S} s late")
+        wait_sources(lab, as_named(lab.primary()), 60)
+    finally:
+        lab.on_live_node(["crm_attribute", "--node", leaf, "--name", "systole-db-delay", "--delete"])
+    lab.wait_until(lambda: delay_of(lab, leaf) == 0, 30, f"{leaf} to be late no more")
+    return f"a row came to {leaf} {seen:.1f} s later; its source died: from {primary} after {took:.1f} s; {trial.note}"
+
+
+def delay_of(lab, name):
+    statement = "SHOW SLAVE STATUS" if lab.flavour.name == "mariadb" else "SHOW REPLICA STATUS"
+    with lab.session(name) as session, session.cursor() as cursor:
+        cursor.execute(statement)
+        found = dict(zip((column[0] for column in cursor.description), cursor.fetchone()))
+    return int(found["SQL_Delay"])
+
+
 def votes_again(lab):
     """A leaf becomes a voter, and one again that it was: the record follows."""
     primary = lab.wait_settled(120, failures_ok=True)
@@ -192,6 +223,7 @@ TESTS = [
     ("a cascade: a leaf's node dies", killed("kill-node", of_leaf)),
     ("a cascade: a replica that votes dies", killed("kill-node", of_voter)),
     ("a cascade: two that name each other", loop),
+    ("a cascade: a leaf that is late", late),
     ("a cascade: a leaf becomes a voter, and a leaf again", votes_again),
     ("a cascade: two of three voters are gone", two_voters_die),
 ]
