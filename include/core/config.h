@@ -30,6 +30,16 @@ struct sysvars {
 	size_t count;
 };
 
+/* A server outside of the cluster. */
+struct follower {
+	char *host;
+	uint64_t port;
+};
+struct followers {
+	struct follower *items;
+	size_t count;
+};
+
 /* What Pacemaker says of this instance: not parameters. */
 struct instance {
 	char *resource;				    /* OCF_RESOURCE_INSTANCE without ":N" */
@@ -73,6 +83,7 @@ struct config {
 	uint64_t binlog_keep_ms;   /* for members that are missing; 0: not at all */
 	uint64_t binlog_keep_size; /* bytes; 0: no limit */
 	bool tls;
+	struct followers followers; /* that the primary points to itself */
 	struct instance instance;
 };
 
@@ -86,6 +97,7 @@ enum param_type {
 	PARAM_SYSVARS,	/* struct sysvars */
 	PARAM_NUMBER,	/* uint64_t, up to a million */
 	PARAM_SIZE,	/* uint64_t, bytes */
+	PARAM_HOSTS,	/* struct followers */
 };
 
 struct param {
@@ -121,8 +133,9 @@ struct account {
 struct credentials {
 	struct account administration;
 	struct account replication;
+	struct account followers; /* on the servers of the parameter */
 };
-/* text: an option file with the sections [administration] and [replication], each with user= and password=. */
+/* text: an option file with the sections [administration], [replication] and [followers], each with user= and password=. */
 int credentials_parse(const char *path, const char *text, struct credentials *ret, struct error *err);
 void credentials_clear(struct credentials *credentials);
 

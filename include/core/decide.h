@@ -95,6 +95,15 @@ struct verdict decide_switchover(const struct config *config, const struct facts
 /* A replica follows the primary: after a start, a promotion elsewhere, a lost connection. */
 struct verdict decide_follow(const struct config *config, const struct facts *facts);
 
+/* For a server outside of the cluster: where it is to replicate from, and what that one has. */
+struct follower_order {
+	const char *address;
+	uint64_t port;
+	const struct gtid_set *position;
+};
+/* STEP_FOLLOW: it is to be pointed there. OCF_SUCCESS: it replicates from there already. Else why it is left alone. */
+struct verdict decide_follower(const struct server_facts *follower, const struct follower_order *order);
+
 /* Whether this node may serve reads; UNKNOWN: as before, or not yet. */
 enum tri decide_reads(const struct config *config, const struct facts *facts);
 

@@ -40,8 +40,10 @@ enum statement {
 	STATEMENT_SEMISYNC_POINT,   /* after the binary log is synced; also while no replica is connected */
 	STATEMENT_SEMISYNC_SOURCE_ON,
 	STATEMENT_SEMISYNC_SOURCE_OFF,
-	STATEMENT_SET_SOURCE,	     /* {host} {port} {user} {password} {tls} */
-	STATEMENT_START_REPLICATION, /* {user} {password} */
+	STATEMENT_MOVE_SOURCE,	      /* {host} {port}: all else stays */
+	STATEMENT_RESUME_REPLICATION, /* with the account that it has */
+	STATEMENT_SET_SOURCE,	      /* {host} {port} {user} {password} {tls} */
+	STATEMENT_START_REPLICATION,  /* {user} {password} */
 	STATEMENT_STOP_RECEIVER,
 	STATEMENT_START_APPLIER,
 	STATEMENT_RELAY_LIST,	  /* one row: list, directory; NULL where the server knows after a restart what it had received */

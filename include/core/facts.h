@@ -62,6 +62,7 @@ struct server_facts {
 	enum tri has_source;	   /* a source is configured, whether connected or not */
 	char *source_host;
 	uint64_t source_port;
+	enum tri auto_position; /* by GTID */
 	enum thread_state receiver, applier;
 	char *receiver_error; /* NULL: none */
 	char *applier_error;
@@ -207,6 +208,7 @@ struct facts {
 };
 
 void facts_clear(struct facts *facts);
+void server_facts_clear(struct server_facts *server);
 struct peer_facts *facts_peer(struct facts *facts, const char *name); /* added when it is new */
 const struct peer_facts *facts_find(const struct facts *facts, const char *name);
 

@@ -78,6 +78,9 @@ enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const ch
 enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret,
 				      struct error *err);
 
+/* The context's connection becomes one to a server outside of the cluster. */
+enum sql_outcome context_connect_follower(struct context *ctx, const struct follower *follower, uint64_t deadline_ms, struct error *err);
+
 /* The local file: what must survive a power cut. */
 struct local_state {
 	uint64_t promised;

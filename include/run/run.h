@@ -10,6 +10,8 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret);
 
 /* What the server has executed by now; NULL: it does not say. The caller frees. */
 struct gtid_set *executed_now(struct context *ctx, struct error *err);
+/* Of the server that the context is connected to, which need not be this node's. The caller clears. */
+enum sql_outcome follower_observe(struct context *ctx, struct server_facts *ret);
 
 /* One idempotent step; its success is what the next look shows. -1: it could not be tried, with the reason. */
 int apply(struct context *ctx, const struct facts *facts, const struct verdict *verdict, struct error *err);
@@ -41,6 +43,9 @@ void publish_word(struct context *ctx, const char *word);	       /* "": none */
 void publish_reads(struct context *ctx, enum tri reads);	       /* UNKNOWN: no attribute */
 void clean_observe(struct context *ctx, struct facts *facts);
 void primary_observe(struct context *ctx, unsigned int look, struct facts *facts);
+
+/* Points the servers of the parameter to this primary, in the background. Returns what is wrong with the first of them, or NULL. */
+char *followers_tend(struct context *ctx, uint64_t epoch);
 
 /* The detached worker: brings the server back and fills it, then ends. Its data is the context. */
 int worker_run(struct context *ctx);

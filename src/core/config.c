@@ -187,6 +187,16 @@ const struct param param_table[] = {
      .offset = FIELD(tls),
      .shortdesc = "Require TLS for replication",
      .longdesc = "Replication connections and copies use TLS or fail; the replication account is created so that it demands it."},
+    {.name = "followers",
+     .type = PARAM_HOSTS,
+     .fallback = "",
+     .offset = FIELD(followers),
+     .reloadable = true,
+     .shortdesc = "Servers that the primary points to itself",
+     .longdesc =
+	 "Servers outside of the cluster, as HOST or HOST:PORT, separated by blanks, that cannot replicate from the virtual IP. The "
+	 "primary points each to itself (replication_address), in the background, with the account of the section [followers] of the "
+	 "credentials file. They must replicate with GTID auto-positioning already; one that has what the primary lacks is left alone."},
 };
 const size_t param_count = ARRAY_LENGTH(param_table);
 
@@ -283,6 +293,35 @@ static int sysvars_parse(const struct param *param, const char *value, struct sy
 	return 0;
 }
 
+static int host_add(const struct param *param, const char *text, struct followers *list, struct error *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	bool bracketed = *text == '[';
+	const char *begin = text + bracketed;
+	size_t n = bracketed ? strspn(begin, "0123456789abcdefABCDEF:.") : strspn(begin, letters);
+	const char *rest = begin + n + (bracketed && begin[n] == ']');
+	uint64_t port = 3306;
+	bool good =
+	    n > 0 && n < 256 && (!bracketed || begin[n] == ']') && (!*rest || (*rest == ':' && parse_u64(rest + 1, 1, 65535, &port)));
+	if (!good || list->count == 64)
+		return param_error(param, text, "at most 64 of HOST or HOST:PORT are wanted, separated by blanks", err);
+	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
+	list->items[list->count++] = (struct follower){.host = str_ndup(begin, n), .port = port};
+	return 0;
+}
+
+static int hosts_parse(const struct param *param, const char *value, struct followers *list, struct error *err)
+{
+	for (const char *at = value + strspn(value, " "); *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+		_cleanup_free_ char *one = str_ndup(at, n);
+		if (host_add(param, one, list, err))
+			return -1;
+		at += n;
+	}
+	return 0;
+}
+
 static int param_store(const struct param *param, const char *value, struct config *config, struct error *err)
 {
 	void *field = (char *)config + param->offset;
@@ -317,6 +356,8 @@ static int param_store(const struct param *param, const char *value, struct conf
 		return sysvars_parse(param, value, field, err);
 	case PARAM_NUMBER:
 		return parse_u64(value, 0, 1000000, field) ? 0 : param_error(param, value, "a whole number up to 1000000 is wanted", err);
+	case PARAM_HOSTS:
+		return hosts_parse(param, value, field, err);
 	case PARAM_SIZE:
 		return parse_size(value, field) ? 0 : param_error(param, value, "bytes, or a size such as 500M or 20G, are wanted", err);
 	}
@@ -435,6 +476,14 @@ static void sysvars_clear(struct sysvars *list)
 	*list = (struct sysvars){0};
 }
 
+static void hosts_clear(struct followers *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i].host);
+	free(list->items);
+	*list = (struct followers){0};
+}
+
 void config_clear(struct config *config)
 {
 	for (size_t i = 0; i < param_count; i++) {
@@ -443,6 +492,8 @@ void config_clear(struct config *config)
 			str_set(field, NULL);
 		else if (param_table[i].type == PARAM_SYSVARS)
 			sysvars_clear(field);
+		else if (param_table[i].type == PARAM_HOSTS)
+			hosts_clear(field);
 	}
 	instance_clear(&config->instance);
 }

@@ -37,10 +37,13 @@ static int line_store(const char *path, unsigned int number, const char *line, s
 			*section = &c->administration;
 		else if (strcmp(line, "[replication]") == 0)
 			*section = &c->replication;
+		else if (strcmp(line, "[followers]") == 0)
+			*section = &c->followers;
 		else
-			return error_set(err, OCF_ERR_ARGS,
-					 "credentials %s line %u: only the sections [administration] and [replication] belong here", path,
-					 number);
+			return error_set(
+			    err, OCF_ERR_ARGS,
+			    "credentials %s line %u: only the sections [administration], [replication] and [followers] belong here", path,
+			    number);
 		return 0;
 	}
 	const char *equals = strchr(line, '=');
@@ -89,7 +92,7 @@ int credentials_parse(const char *path, const char *text, struct credentials *re
 		at += n + (at[n] == '\n');
 	}
 	if (account_check(path, "administration", &c.administration, false, err) ||
-	    account_check(path, "replication", &c.replication, true, err))
+	    account_check(path, "replication", &c.replication, true, err) || account_check(path, "followers", &c.followers, true, err))
 		goto fail;
 	*ret = c;
 	return 0;
@@ -111,4 +114,5 @@ void credentials_clear(struct credentials *credentials)
 {
 	account_clear(&credentials->administration);
 	account_clear(&credentials->replication);
+	account_clear(&credentials->followers);
 }

@@ -74,6 +74,7 @@ static const struct fact_row own_rows[] = {
     {"server.has_source", FACT_NAMES, SERVER(has_source), tri_names},
     {"server.source_host", FACT_TEXT, SERVER(source_host), NULL},
     {"server.source_port", FACT_NUMBER, SERVER(source_port), NULL},
+    {"server.auto_position", FACT_NAMES, SERVER(auto_position), tri_names},
     {"server.receiver", FACT_NAMES, SERVER(receiver), thread_names},
     {"server.applier", FACT_NAMES, SERVER(applier), thread_names},
     {"server.receiver_error", FACT_TEXT, SERVER(receiver_error), NULL},
@@ -209,6 +210,13 @@ void facts_clear(struct facts *facts)
 	}
 	free(facts->peers);
 	*facts = (struct facts){0};
+}
+
+void server_facts_clear(struct server_facts *server)
+{
+	struct facts facts = {.server = *server};
+	facts_clear(&facts);
+	*server = facts.server;
 }
 
 const struct peer_facts *facts_find(const struct facts *facts, const char *name)

@@ -52,6 +52,7 @@ static const char *type_name(enum param_type type)
 	case PARAM_CHOICE:
 	case PARAM_SYSVARS:
 	case PARAM_SIZE:
+	case PARAM_HOSTS:
 		break;
 	}
 	return "string";

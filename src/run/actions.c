@@ -306,6 +306,11 @@ static struct verdict monitor(struct context *ctx)
 		clock_pause_ms(60);
 	if (progress)
 		verdict = verdict_done(verdict.code, "%.500s", progress);
+	if (verdict.code == OCF_RUNNING_PROMOTED && ctx->config.instance.interval_ms && ctx->config.followers.count) {
+		_cleanup_free_ char *sentence = followers_tend(ctx, facts.primary_epoch);
+		if (sentence)
+			verdict = verdict_done(OCF_DEGRADED_PROMOTED, "%.500s", sentence);
+	}
 	verdict = heard(ctx, facts.local_role, verdict);
 	facts_clear(&facts);
 	return verdict;

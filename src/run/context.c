@@ -193,6 +193,25 @@ enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uin
 	return sql_open(&target, deadline_ms, ret, err);
 }
 
+enum sql_outcome context_connect_follower(struct context *ctx, const struct follower *follower, uint64_t deadline_ms, struct error *err)
+{
+	const struct account *account = &ctx->credentials.followers;
+	struct sql_target target = {.host = follower->host,
+				    .port = (unsigned int)follower->port,
+				    .user = account->user,
+				    .password = account->password,
+				    .tls_required = ctx->config.tls};
+	if (!target.user) {
+		error_set(err, OCF_ERR_ARGS,
+			  "credentials %s has no [followers] section: user= and password= of an account there are needed",
+			  ctx->config.credentials ? ctx->config.credentials : "");
+		return SQL_DENIED;
+	}
+	context_disconnect(ctx);
+	enum sql_outcome outcome = sql_open(&target, deadline_ms, &ctx->sql, err);
+	return outcome == SQL_OK ? dialect_of_connection(ctx, err) : outcome;
+}
+
 static char *quote(void *context, const char *text)
 {
 	return sql_quote(context, text);

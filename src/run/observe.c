@@ -187,6 +187,8 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		const char *lag = sql_value(&rows, 0, d->lag);
 		str_set(&server->source_host, sql_value(&rows, 0, d->source_host));
 		server->source_port = number_or(sql_value(&rows, 0, d->source_port), 0);
+		const char *by = sql_value(&rows, 0, d->auto_position);
+		server->auto_position = !by ? TRI_UNKNOWN : tri_of(strcasecmp(by, "0") != 0 && strcasecmp(by, "No") != 0);
 		server->delay_s = number_or(sql_value(&rows, 0, d->delay), 0);
 		server->receiver = thread_of(sql_value(&rows, 0, d->receiver_running));
 		server->applier = thread_of(sql_value(&rows, 0, d->applier_running));
@@ -202,8 +204,14 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		server->receiver = server->applier = THREAD_STOPPED;
 	}
 	sql_rows_clear(&rows);
-	if (server->has_source == TRI_YES)
-		observe_relay(ctx, server);
+}
+
+enum sql_outcome follower_observe(struct context *ctx, struct server_facts *ret)
+{
+	enum sql_outcome outcome = observe_variables(ctx, ret);
+	if (outcome == SQL_OK)
+		observe_replication(ctx, ret);
+	return outcome;
 }
 
 static void observe_sessions(struct context *ctx, struct server_facts *server)
@@ -365,6 +373,8 @@ static void observe_server(struct context *ctx, unsigned int look, struct facts 
 		return;
 	}
 	observe_replication(ctx, server);
+	if (server->has_source == TRI_YES)
+		observe_relay(ctx, server);
 	observe_semisync(ctx, server, facts->local_role == ROLE_PRIMARY);
 	if (facts->local_role == ROLE_PRIMARY)
 		observe_stall(ctx, facts);

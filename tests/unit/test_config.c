@@ -27,6 +27,21 @@ static void assert_refused(const char *assignment, enum ocf_code code, const cha
 		fail_msg("%s: %s %s", assignment, ocf_code_name(err.code), err.sentence);
 }
 
+TEST(followers_are_hosts_with_or_without_a_port)
+{
+	const char *env[] = {"OCF_RESKEY_followers= dr.example.com  10.0.1.7:3307 [fd00::7]:3308 [fd00::8]", NULL};
+	static const char *const hosts[] = {"dr.example.com", "10.0.1.7", "fd00::7", "fd00::8"};
+	static const uint64_t ports[] = {3306, 3307, 3308, 3306};
+	struct config config = loaded(env);
+
+	assert_int_equal(config.followers.count, ARRAY_LENGTH(hosts));
+	for (size_t i = 0; i < ARRAY_LENGTH(hosts); i++) {
+		assert_string_equal(config.followers.items[i].host, hosts[i]);
+		assert_int_equal(config.followers.items[i].port, ports[i]);
+	}
+	config_clear(&config);
+}
+
 TEST(without_any_parameter_everything_has_its_default)
 {
 	const char *env[] = {NULL};
@@ -147,6 +162,10 @@ TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_rig
 	assert_refused("OCF_RESKEY_tls=maybe", OCF_ERR_CONFIGURED, "true or false");
 	assert_refused("OCF_RESKEY_max_lag=soon", OCF_ERR_CONFIGURED, "a time such as");
 	assert_refused("OCF_RESKEY_binlog_keep_size=20GB", OCF_ERR_CONFIGURED, "a size such as 500M or 20G");
+	assert_refused("OCF_RESKEY_followers=a:99999", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
+	assert_refused("OCF_RESKEY_followers=a b;c", OCF_ERR_CONFIGURED, "\"b;c\"");
+	assert_refused("OCF_RESKEY_followers=[fe80::1", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
+	assert_refused("OCF_RESKEY_followers=:3306", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
 	assert_refused("OCF_RESKEY_user=my\nsql", OCF_ERR_CONFIGURED, "control characters");
 }
 
@@ -287,6 +306,7 @@ TEST(a_wrong_credentials_file_is_refused_without_showing_what_is_in_it)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(followers_are_hosts_with_or_without_a_port),
 	    cmocka_unit_test(without_any_parameter_everything_has_its_default),
 	    cmocka_unit_test(the_parameters_of_a_cluster_are_read),
 	    cmocka_unit_test(two_nodes_to_promote_are_no_candidate),

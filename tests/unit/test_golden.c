@@ -28,13 +28,22 @@ static struct golden *cases;
 static size_t case_count;
 static bool step_seen[STEP_COUNT];
 
+/* The facts are those of a server outside of the cluster; the one peer is the primary that asks. */
+static struct verdict follower_of_first(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *primary = &facts->peers[0];
+	struct follower_order order = {.address = primary->address, .port = primary->port, .position = primary->position};
+	(void)config;
+	return decide_follower(&facts->server, &order);
+}
+
 static const struct {
 	const char *name;
 	struct verdict (*decide)(const struct config *config, const struct facts *facts);
 } decisions[] = {
-    {"monitor", decide_monitor}, {"start", decide_start},	    {"stop", decide_stop},     {"promote", decide_promote},
-    {"demote", decide_demote},	 {"round", decide_round},	    {"follow", decide_follow}, {"keep", decide_keep},
-    {"linger", decide_linger},	 {"switchover", decide_switchover},
+    {"monitor", decide_monitor}, {"start", decide_start},	    {"stop", decide_stop},	     {"promote", decide_promote},
+    {"demote", decide_demote},	 {"round", decide_round},	    {"follow", decide_follow},	     {"keep", decide_keep},
+    {"linger", decide_linger},	 {"switchover", decide_switchover}, {"follower", follower_of_first},
 };
 
 static const char *const look_names[] = {"server",    "peers", "primary", "accounts", "quorum",	 "sessions",

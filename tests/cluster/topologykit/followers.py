@@ -6,14 +6,14 @@ import subprocess
 import time
 
 from suite import Trial, check, wait_in_sync
-from durabilitykit.look import others
+from durabilitykit.look import others, set_parameters, wait_for_sentence
 from labkit.query import answers
 from labkit.shell import LabError, run
 
 COUNT = 10
 LONGEST = 12.0          # a node that dies, on a machine that is busy with all of them; the failover suite says what is usual
 # $0: the root of the server's flavour; $1: the follower's directory, which is its /mnt. Then a program of that root.
-INSIDE = 'mount --bind "$1" "$0/mnt" && mount --rbind /dev "$0/dev" && shift && exec chroot "$0" "$@"'
+INSIDE = 'mount --bind "$1" "$0/mnt" && mount --bind /etc/hosts "$0/etc/hosts" && mount --rbind /dev "$0/dev" && shift && exec chroot "$0" "$@"'
 ACCOUNT = """CREATE USER IF NOT EXISTS 'follower'@'%' IDENTIFIED BY 'follower-password';
 GRANT REPLICATION SLAVE ON *.* TO 'follower'@'%'"""
 ROWS = "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', id, writer))), 0) FROM lab.writes"
@@ -85,8 +85,8 @@ class Follower:
         except pymysql.err.MySQLError as failed:
             raise LabError(f"{self}: {failed}") from failed
 
-    def follow(self):
-        self.sql(self.words["follow"].format(vip=self.lab.vip))
+    def follow(self, source=None):
+        self.sql(self.words["follow"].format(vip=source or self.lab.vip))
 
     def error(self):
         """What its applier says, '' when it has nothing to say."""
@@ -193,4 +193,54 @@ def followers(lab):
         wait_in_sync(lab)
 
 
-TESTS = [("ten followers outside of the cluster", followers)]
+# What the agent needs on a follower that it points to the primary.
+TEND = {"mariadb": "REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR", "mysql": "REPLICATION_SLAVE_ADMIN, REPLICATION CLIENT"}
+TENDED = ("SET SESSION sql_log_bin = 0; CREATE USER 'tend'@'%' IDENTIFIED BY 'tend-password'; GRANT {rights} ON *.* TO 'tend'@'%'")
+SECTION = "[followers]\nuser=tend\npassword=tend-password\n"
+
+
+def pointed_failover(lab, awake, silent):
+    primary = lab.wait_settled(120, failures_ok=True)
+    before = counted([awake, silent], others(lab, primary))
+    silent.signal(signal.SIGSTOP)
+    try:
+        with Trial(lab, expect_move=True, longest=LONGEST) as trial:
+            at = time.monotonic()
+            lab.fault("kill-node", primary)
+            lab.wait_until(lambda: lab.primary() in others(lab, primary), 60, "another node to be promoted")
+            first = wait_following(lab, [awake], lab.primary(), before[lab.primary()], at)[0]
+            said = wait_for_sentence(lab, f"follower client port {4000 + silent.number}", 60, "crm_mon to name the one that is silent")
+    finally:
+        silent.signal(signal.SIGCONT)
+    at = time.monotonic()
+    with lab.start_writers() as application:
+        application.wait_for_ack()
+        second = wait_following(lab, [silent], lab.primary(), before[lab.primary()], at)[0]
+    return f"one followed {first:.1f} s after the primary's death, the silent one {second:.1f} s after it woke; {said!r}; {trial.note}"
+
+
+def pointed(lab):
+    """Two that replicate from the primary's node itself: the new primary points them to itself, and names the one that does not answer."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    lab.sql(primary, ACCOUNT)
+    both = [Follower(lab, COUNT + 1), Follower(lab, COUNT + 2)]
+    for node in lab.nodes:
+        node.run("cat >> /etc/systole/credentials", stdin=SECTION, check=True)
+    try:
+        for one in both:
+            one.make()
+            one.start()
+            one.sql(TENDED.format(rights=TEND[lab.flavour.name]))
+            one.follow(primary)
+        wait_equal(lab, both)
+        set_parameters(lab, followers=" ".join(f"client:{4000 + one.number}" for one in both))
+        note = pointed_failover(lab, *both)
+        wait_equal(lab, both)
+        return note
+    finally:
+        set_parameters(lab, followers=None)
+        for one in both:
+            one.end()
+
+
+TESTS = [("ten followers outside of the cluster", followers), ("followers that the primary points to itself", pointed)]
