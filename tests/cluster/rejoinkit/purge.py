@@ -48,11 +48,20 @@ def rotate(lab, names, times=1):
             lab.sql(name, "FLUSH BINARY LOGS")
 
 
+def in_the_way(lab, name):
+    """What keeps a server from purging: who reads its binary logs, and backup locks."""
+    queries = ("SELECT id, host, time, state FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'",
+               f"SELECT '{VARIABLE[lab.flavour.name][0]}', @@GLOBAL.{VARIABLE[lab.flavour.name][0]}",
+               "SELECT object_type, lock_type, lock_status FROM performance_schema.metadata_locks WHERE object_type LIKE 'BACKUP%'")
+    answers = (lab.sql(name, query, check=False) for query in queries)
+    return "; ".join(" ".join(answer.stdout.split()) for answer in answers if answer.ok and answer.stdout.strip())
+
+
 def wait_for_purge(lab, name, log):
     def purged():
         rotate(lab, [name])
         left = [file for file, _ in binary_logs(lab, name)]
-        return log not in left or f"{len(left)} are left, from {left[0]} on"
+        return log not in left or f"{len(left)} are left, from {left[0]} on; {in_the_way(lab, name)}"
     lab.wait_until(purged, 30, f"{log} to be purged on {name}")
 
 
