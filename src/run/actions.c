@@ -185,15 +185,16 @@ static enum teller teller_now(const struct context *ctx, enum role role)
 /* Pacemaker takes a recurring monitor's sentence only when its code changes, and crm_mon keeps it until a cleanup. So each thing is told once,
  * and then all is well: of a monitor whose last result was a degraded one it keeps no entry that could be deleted, and when another DC has
  * begun that monitor, a promotion waits half a minute for its end. And a promotion that is called off ends the monitor that was degraded
- * last, which is not begun again before another one is: then that one says so. Numbers in a sentence are no other thing. The file:
- * TOLD_LAST when it was the last result, else TOLD_ONCE; and the sentence. */
+ * last, which is not begun again before another one is: then that one says so. Numbers in a sentence are no other thing; another
+ * role has monitors of its own. The file: TOLD_LAST when it was the last result, else TOLD_ONCE; the role's letter; the sentence. */
 #define TOLD_LAST '+'
 #define TOLD_ONCE '-'
 
 static struct verdict heard(struct context *ctx, enum role role, struct verdict verdict)
 {
 	struct error ignored;
-	_cleanup_free_ char *before = NULL, *said = NULL;
+	_cleanup_free_ char *text = NULL, *said = NULL;
+	const char *before = NULL;
 	bool promoted = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_RUNNING_PROMOTED;
 	bool degraded = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_DEGRADED;
 	struct verdict well = verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "");
@@ -205,14 +206,15 @@ static struct verdict heard(struct context *ctx, enum role role, struct verdict 
 	if (teller == TELLER_LOST && !degraded)
 		verdict = verdict_done(promoted ? OCF_DEGRADED_PROMOTED : OCF_DEGRADED,
 				       "Pacemaker no longer ran the more frequent monitor; it does again after this");
-	if (teller == TELLER_LOST || file_read(ctx->said_file, 1024, &before, &ignored) || str_empty(before))
-		str_set(&before, NULL);
+	_cleanup_free_ char *cut = str_ndup(verdict.reason, strcspn(verdict.reason, "0123456789:")),
+			    *now = str_printf("%c%s", promoted ? 'p' : 'u', cut);
+	if (file_read(ctx->said_file, 1024, &text, &ignored) == 0 && !str_empty(text) && text[1] == *now && teller != TELLER_LOST)
+		before = text;
 	degraded = degraded || teller == TELLER_LOST;
-	_cleanup_free_ char *now = str_ndup(verdict.reason, strcspn(verdict.reason, "0123456789:"));
 	bool same = before && str_equal(before + 1, now), tell = degraded && (!before || (!same && *before == TOLD_ONCE));
 	if (degraded)
 		said = str_printf("%c%s", tell ? TOLD_LAST : TOLD_ONCE, tell || same ? now : before + 1);
-	if (!str_equal(before, said) && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
+	if (!str_equal(text ? text : "", said ? said : "") && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
 		(void)file_write(ctx->said_file, said ? said : "", 0600, &ignored);
 	return tell ? verdict : well;
 }
