@@ -88,13 +88,22 @@ class Follower:
     def follow(self, source=None):
         self.sql(self.words["follow"].format(vip=source or self.lab.vip))
 
-    def error(self):
-        """What its applier says, '' when it has nothing to say."""
+    def status(self):
         import pymysql
         with pymysql.connect(user="root", unix_socket=self.directory + "/socket", cursorclass=pymysql.cursors.DictCursor) as connection:
             with connection.cursor() as cursor:
                 cursor.execute(self.words["status"])
-                return cursor.fetchone()[self.words["error"]]
+                return cursor.fetchone()
+
+    def error(self):
+        """What its applier says, '' when it has nothing to say."""
+        return self.status()[self.words["error"]]
+
+    def receiver(self):
+        """What its receiver does, and what it says."""
+        status = self.status()
+        return " ".join(str(value) for name, value in status.items() if name in ("Slave_IO_Running", "Replica_IO_Running", "Last_IO_Error",
+                                                                                 "Gtid_IO_Pos", "Retrieved_Gtid_Set"))
 
     def written_by(self, server):
         """How many rows it has that this server of the cluster took."""
@@ -133,7 +142,7 @@ def wait_following(lab, followers, primary, before, since):
             if one.written_by(primary) > before[one]:
                 missing.remove(one)
                 seconds.append(time.monotonic() - since)
-        return not missing or f"not yet: {', '.join(str(one) for one in missing)}"
+        return not missing or f"not yet: {'; '.join(f'{one} ({one.receiver()})' for one in missing)}"
     lab.wait_until(all_follow, 60, f"the followers to follow {primary}", interval=0.1)
     return sorted(seconds)
 
