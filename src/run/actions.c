@@ -160,6 +160,8 @@ enum teller {
 	TELLER_LOST, /* that one has not run for so long that it does not hang either, while this one did */
 };
 #define LOST_MS 40000
+/* Both begin at once. One that is as rare as this does not tell before it has seen that there is no other. */
+#define RARE_MS 5000
 
 /* The file: interval and role. */
 static enum teller teller_now(const struct context *ctx, enum role role)
@@ -172,12 +174,14 @@ static enum teller teller_now(const struct context *ctx, enum role role)
 	bool ran = file_age_ms(ctx->listener_file, &own_ms) && own_ms < LOST_MS;
 	if (file_age_ms(ctx->teller_file, &age_ms) && file_read(ctx->teller_file, 64, &before, &ignored) == 0)
 		rest = before;
+	bool same = str_equal(before, now);
 	bool other = rest && parse_digits(&rest, &interval_ms) && interval_ms < ctx->config.instance.interval_ms && *rest == ' ' &&
 		     str_equal(rest + 1, role_name(role));
 	bool listens = other && (age_ms < LOST_MS || !ran);
+	bool first = ctx->config.instance.interval_ms >= RARE_MS && !other && !same;
 	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
 		(void)file_write(listens ? ctx->listener_file : ctx->teller_file, listens ? "" : now, 0600, &ignored);
-	if (listens)
+	if (listens || first)
 		return TELLER_OTHER;
 	return other ? TELLER_LOST : TELLER_THIS;
 }
