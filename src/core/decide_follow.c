@@ -209,8 +209,10 @@ static struct verdict decide_attach(const struct config *config, const struct fa
 	}
 	if (server->applier_error)
 		return decide_broken(config, facts);
-	/* Nobody counts on what a leaf has received, and with a delay it would take long: it is sent again, if the source still has it. */
-	if (facts_leaf(facts) && (!source->purged || gtid_set_contains(server->executed, source->purged)))
+	/* Nobody counts on what a leaf has received, once the record does not, and with a delay it would take long: it is sent again, if the
+	 * source still has it. */
+	bool counts = server->replica_on != TRI_NO || facts_record(facts)->voters > facts_members(config, facts);
+	if (facts_leaf(facts) && !counts && (!source->purged || gtid_set_contains(server->executed, source->purged)))
 		return verdict_target(STEP_FOLLOW, source->name, "follows %s", source->name);
 	if (server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "receives from another than %s", source->name);

@@ -93,7 +93,9 @@ void sources_observe(struct context *ctx, bool peers, struct facts *facts)
 		line = NULL;
 		ctx->sources_known = file_read(ctx->sources_file, 4096, &line, &ignored) == 0 && line;
 	}
-	if (!ctx->sources_known || !*line || !fields_parse(line, &fields))
+	/* A line that cannot be read says nothing: not that nobody is a leaf. */
+	ctx->sources_known = ctx->sources_known && fields_parse(line, &fields);
+	if (!ctx->sources_known)
 		return;
 	for (size_t i = 0; i < fields.count; i++) {
 		if (str_equal(fields.items[i].key, ctx->config.instance.node))
