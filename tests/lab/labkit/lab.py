@@ -278,15 +278,20 @@ class Lab:
 
     def state(self, node=None):
         """The cluster's state as a node sees it; without one, as a node of the partition with quorum sees it."""
-        best = cluster.ClusterState()
-        for candidate in [self.node(node)] if node else self.answering_nodes():
+        return self._look([self.node(node)] if node else self.answering_nodes())[1]
+
+    def _look(self, candidates):
+        """The first of the nodes that has quorum, or else that knows a DC, or else that answers, and what it sees; (None, nothing) without one."""
+        best = (None, cluster.ClusterState())
+        for candidate in candidates:
             result = candidate.run(["crm_mon", "-1", "--output-as=xml"], timeout=10)
             if not result.ok:
                 continue
             state = cluster.parse_state(result.stdout)
-            if state.quorum or node:
-                return state
-            best = state if state.dc and not best.dc else best
+            if state.quorum:
+                return candidate, state
+            if best[0] is None or (state.dc and not best[1].dc):
+                best = (candidate, state)
         return best
 
     def device_votes(self, node):
@@ -314,11 +319,11 @@ class Lab:
         self.configure(spec.with_params(**params), properties, stickiness)
 
     def on_live_node(self, command, timeout=30.0, stdin=None):
-        """Runs a cluster command on the first node that can; its failure is a LabError."""
+        """Runs a cluster command on a node of the partition with quorum, not on one that only boots; its failure is a LabError."""
         live = self.answering_nodes()
         if not live:
             raise LabError(f"all nodes of lab {self.name!r} are off or frozen")
-        return live[0].run(command, timeout=timeout, stdin=stdin, check=True)
+        return (self._look(live)[0] or live[0]).run(command, timeout=timeout, stdin=stdin, check=True)
 
     def wait_until(self, predicate, timeout, what, interval=0.3):
         """Waits until predicate() is true and returns what it said. A text or a false value means: not yet.
