@@ -71,6 +71,17 @@ static bool worth_waiting(const struct config *config, const struct facts *facts
 	return false;
 }
 
+/* It has nothing else to do meanwhile, and clients wait: what promote would do next is done now. If another node has more, a source is set
+ * anew anyway; if nothing comes of the promotion, the monitor sets one. */
+static struct verdict wait_for_reports(const struct facts *facts, const char *self)
+{
+	const struct server_facts *server = &facts->server;
+	if (server->has_source == TRI_YES && server->receiver == THREAD_STOPPED && server_drained(server) == TRI_YES)
+		return facts->reported == TRI_YES ? verdict_step(STEP_FORGET_SOURCE, "%s", "")
+						  : verdict_target(STEP_REPORT, self, "%s", "");
+	return verdict_step(STEP_WAIT, "waits for the others' reports");
+}
+
 static struct verdict decide_candidate(const struct config *config, const struct facts *facts, const char *self,
 				       const struct gtid_set *held)
 {
@@ -82,7 +93,7 @@ static struct verdict decide_candidate(const struct config *config, const struct
 	if (reach.step != STEP_NONE)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_SUCCESS, "%s", reach.reason) : reach;
 	if (worth_waiting(config, facts, self))
-		return verdict_step(STEP_WAIT, "waits for the others' reports");
+		return wait_for_reports(facts, self);
 	if (server->has_source == TRI_YES && server->receiver != THREAD_STOPPED)
 		return verdict_step(STEP_STOP_RECEIVER, "%s", "");
 	if (server_drained(server) != TRI_YES) {

@@ -269,8 +269,20 @@ static char *provisioning(struct context *ctx, char **word)
 	return str_printf("provisioning %llu%%:%s", (unsigned long long)percent, what);
 }
 
+/* After a promotion Pacemaker begins the address and the monitors at once, and clients wait for the address. */
+#define JUST_PROMOTED_MS 400
+#define AFTER_PROMOTION_MS 250
+
+static void let_address_start(const struct context *ctx)
+{
+	uint64_t age_ms;
+	if (ctx->config.instance.interval_ms && file_age_ms(ctx->local_file, &age_ms) && age_ms < JUST_PROMOTED_MS)
+		clock_pause_ms(AFTER_PROMOTION_MS);
+}
+
 static struct verdict monitor(struct context *ctx)
 {
+	let_address_start(ctx);
 	struct facts facts = {0};
 	struct error err = {0}, missed = {0};
 	_cleanup_free_ char *progress = NULL, *word = NULL;

@@ -432,7 +432,7 @@ static const char *forget_source_law(enum decision decision)
 {
 	const struct peer_facts *primary = facts_primary(&facts);
 
-	if (decision == PROMOTE) {
+	if (decision == PROMOTE || decision == ROUND) {
 		LAW(drained() && facts.server.receiver == THREAD_STOPPED);
 		return NULL;
 	}
@@ -509,7 +509,7 @@ static bool step_is_of(enum decision decision, enum step step)
 	    [DEMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_KILL_SERVER | 1ul << STEP_KILL_SESSIONS | 1ul << STEP_FORGET_ROLE |
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
 	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT |
-		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER,
+		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER | 1ul << STEP_FORGET_SOURCE,
 	    [FOLLOW] = 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION |
 		       1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
 	    [KEEP] = 1ul << STEP_RECORD | 1ul << STEP_SYNCED | 1ul << STEP_NONE,
