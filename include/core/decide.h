@@ -194,6 +194,7 @@ struct verdict decide_broken(const struct config *config, const struct facts *fa
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
 #define LEAF_DOES_NOT_VOTE "by its node attribute it is a leaf, and does not vote"
 #define NEVER_PROMOTED "it is never to be promoted, by its node attribute"
+#define HAS_A_FILTER "it has a replication filter, and may lack what others have"
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
 #define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */
 #define ATTRIBUTES_UNREADABLE "the other nodes' attributes cannot be read"

@@ -66,6 +66,7 @@ struct server_facts {
 	enum thread_state receiver, applier;
 	char *receiver_error; /* NULL: none */
 	char *applier_error;
+	char *filter;			/* a replication filter and what it says; NULL: none is seen */
 	uint64_t lag_s;			/* behind its source, as the server says */
 	uint64_t delay_s;		/* it applies nothing that is younger */
 	enum tri lagging;		/* lag_s is beyond max_lag and the delay; UNKNOWN when the server cannot tell */

@@ -241,6 +241,8 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_DROP_ASIDE, "the node is in sync without it");
 	if (follows && server->lagging == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "catching up: %llu s behind", (unsigned long long)server->lag_s);
+	if (follows && server->filter)
+		return verdict_done(OCF_DEGRADED, "%s: %.256s", HAS_A_FILTER, server->filter);
 	if (follows && facts_source_loops(config, facts))
 		return verdict_done(
 		    OCF_DEGRADED,

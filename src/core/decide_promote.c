@@ -217,6 +217,8 @@ static struct verdict decide_promote_up(const struct config *config, const struc
 		return verdict_done(OCF_ERR_GENERIC, "%s", NEVER_PROMOTED);
 	if (facts->source)
 		return verdict_done(OCF_ERR_GENERIC, "%s", LEAF_DOES_NOT_VOTE);
+	if (server->filter)
+		return verdict_done(OCF_ERR_GENERIC, "%s: %.256s", HAS_A_FILTER, server->filter);
 	if (facts->filling == TRI_YES)
 		return verdict_done(OCF_ERR_GENERIC, "the copy that it is filled with is not complete");
 	if (facts->worker != TRI_NO)

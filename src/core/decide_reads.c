@@ -13,7 +13,7 @@ static enum tri replica_reads(const struct config *config, const struct facts *f
 	const struct server_facts *server = &facts->server;
 	if (!server->executed)
 		return facts->reads_before;
-	if (server->applier != THREAD_RUNNING || server->applier_error || gtid_set_empty(server->executed))
+	if (server->applier != THREAD_RUNNING || server->applier_error || server->filter || gtid_set_empty(server->executed))
 		return TRI_NO;
 	if (server->receiver == THREAD_RUNNING)
 		return server->lagging == TRI_UNKNOWN ? facts->reads_before : within(config, facts, server->lag_s * 1000);

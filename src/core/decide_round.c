@@ -87,6 +87,9 @@ static struct verdict decide_candidate(const struct config *config, const struct
 {
 	const struct server_facts *server = &facts->server;
 	uint64_t count = 0;
+	/* Promote says no, and must still see it. */
+	if (server->filter)
+		return verdict_done(OCF_SUCCESS, "%s: %.256s", HAS_A_FILTER, server->filter);
 	struct verdict reach = decide_reach(config, facts, held, &count);
 	if (reach.step == STEP_DONE)
 		reach.code = OCF_SUCCESS; /* promote says no; the code of a notification counts for nothing */

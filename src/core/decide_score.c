@@ -95,6 +95,8 @@ static enum score score_server(const struct config *config, const struct facts *
 		return SCORE_GOOD;
 	if (server->applier_error)
 		return none(reason, "replication stopped with an error");
+	if (server->filter)
+		return none(reason, HAS_A_FILTER);
 	const struct peer_facts *primary = facts_primary(facts);
 	if (facts_lone(config))
 		return SCORE_GOOD;

@@ -79,6 +79,7 @@ static const struct fact_row own_rows[] = {
     {"server.applier", FACT_NAMES, SERVER(applier), thread_names},
     {"server.receiver_error", FACT_TEXT, SERVER(receiver_error), NULL},
     {"server.applier_error", FACT_TEXT, SERVER(applier_error), NULL},
+    {"server.filter", FACT_TEXT, SERVER(filter), NULL},
     {"server.lag_s", FACT_NUMBER, SERVER(lag_s), NULL},
     {"server.delay_s", FACT_NUMBER, SERVER(delay_s), NULL},
     {"server.lagging", FACT_NAMES, SERVER(lagging), tri_names},

@@ -176,6 +176,21 @@ static void observe_relay(struct context *ctx, struct server_facts *server)
 	server->executed = executed_now(ctx, &ctx->last);
 }
 
+/* The options are refused at start; a filter can be set on a running server, too. */
+static char *filter_of(const struct sql_rows *rows)
+{
+	static const char *const columns[] = {
+	    "Replicate_Do_DB",	     "Replicate_Ignore_DB",	    "Replicate_Do_Table",   "Replicate_Ignore_Table",
+	    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Rewrite_DB",
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {
+		const char *value = sql_value(rows, 0, columns[i]);
+		if (!str_empty(value))
+			return str_printf("%s = %.100s", columns[i], value);
+	}
+	return NULL;
+}
+
 static void observe_replication(struct context *ctx, struct server_facts *server)
 {
 	const struct dialect *d = ctx->dialect;
@@ -194,6 +209,7 @@ static void observe_replication(struct context *ctx, struct server_facts *server
 		server->applier = thread_of(sql_value(&rows, 0, d->applier_running));
 		server->receiver_error = thread_error(&rows, d->receiver_errno, d->receiver_error);
 		server->applier_error = thread_error(&rows, d->applier_errno, d->applier_error);
+		server->filter = filter_of(&rows);
 		server->received = gtid_set_parse(d->from.flavour, sql_value(&rows, 0, d->received));
 		if (lag) {
 			server->lag_s = number_or(lag, 0);
