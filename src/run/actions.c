@@ -343,6 +343,7 @@ static void hurry(const struct context *ctx)
 
 static struct verdict promote(struct context *ctx)
 {
+	struct facts facts = {0};
 	struct error err = {0};
 	hurry(ctx);
 	if (context_read_credentials(ctx, &err))
@@ -350,7 +351,7 @@ static struct verdict promote(struct context *ctx)
 	ctx->reads_round = true;
 	/* The others attach in their notification after this, at the latest. */
 	ctx->patience_ms = clock_now_ms() + 1000;
-	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK, NULL);
+	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK, &facts);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
 	if (verdict.code != OCF_SUCCESS) {
@@ -359,7 +360,10 @@ static struct verdict promote(struct context *ctx)
 	} else {
 		(void)file_remove(ctx->unpromoted_file, &err);
 		(void)file_remove(ctx->refused_file, &err);
+		/* A change costs a moment, but the score of one that was behind would give the role away again. */
+		publish_score(ctx, &facts);
 	}
+	facts_clear(&facts);
 	return verdict;
 }
 
