@@ -180,7 +180,7 @@ static void observe_relay(struct context *ctx, struct server_facts *server)
 static char *filter_of(const struct sql_rows *rows)
 {
 	static const char *const columns[] = {
-	    "Replicate_Do_DB",	     "Replicate_Ignore_DB",	    "Replicate_Do_Table",   "Replicate_Ignore_Table",
+	    "Replicate_Do_DB",	       "Replicate_Ignore_DB",	      "Replicate_Do_Table",   "Replicate_Ignore_Table",
 	    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Rewrite_DB",
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(columns); i++) {

@@ -22,6 +22,7 @@ static char *fake_dlerror(void);
 #define dlsym fake_dlsym
 #define dlerror fake_dlerror
 #include "../../src/io/cluster.c"
+#include "../../src/io/cluster_speaker.c"
 
 static struct cluster_module fake;
 static struct {
