@@ -128,6 +128,26 @@ static uint64_t empty_leaves(const struct facts *facts)
 	return count;
 }
 
+static bool attached(const struct server_facts *server, const struct peer_facts *candidate)
+{
+	return server->has_source == TRI_YES && str_equal(server->source_host, candidate->address) &&
+	       server->source_port == candidate->port && server->receiver != THREAD_STOPPED;
+}
+
+/* A former primary takes a second to become a source for nobody: with enough others, its monitor does that. */
+static bool attaches_later(const struct config *config, const struct facts *facts, const char *candidate)
+{
+	return facts->server.source_on == TRI_YES && voters_beside(facts, candidate) >= facts_acknowledgers(config, facts);
+}
+
+bool round_settled(const struct config *config, const struct facts *facts)
+{
+	const struct peer_facts *candidate = facts_find(facts, config->instance.notify_promote);
+	return facts->server.state == SERVER_UP && facts->local_role == ROLE_REPLICA && facts->worker == TRI_NO && candidate &&
+	       ((attached(&facts->server, candidate) && facts->server.applier == THREAD_RUNNING && !facts->server.applier_error) ||
+		attaches_later(config, facts, candidate->name));
+}
+
 static struct verdict decide_voter(const struct config *config, const struct facts *facts, const char *candidate,
 				   const struct gtid_set *held)
 {
@@ -156,12 +176,10 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 						       : verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (gtid_set_empty(held))
 		return verdict_step(STEP_DEFER, "empty: a detached worker fills it as soon as %s is the primary", candidate);
-	if (server->has_source == TRI_YES && str_equal(server->source_host, peer->address) && server->source_port == peer->port &&
-	    server->receiver != THREAD_STOPPED)
+	if (attached(server, peer))
 		return verdict_done(OCF_SUCCESS, "%s", "");
-	if (server->source_on == TRI_YES && voters_beside(facts, candidate) >= facts_acknowledgers(config, facts))
+	if (attaches_later(config, facts, candidate))
 		return verdict_done(OCF_SUCCESS, "follows after the promotion: others acknowledge");
-	/* A former primary takes a second to become a source for nobody. */
 	if (server->source_on == TRI_YES && worth_waiting(config, facts, candidate))
 		return verdict_step(STEP_WAIT, "waits for the others' reports");
 	if (str_empty(peer->address))

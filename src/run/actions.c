@@ -397,8 +397,23 @@ static struct verdict notify_round(struct context *ctx)
 	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, &facts);
 	if (score_is_due(&ctx->config, &facts))
 		publish_score(ctx, &facts);
+	struct error ignored;
+	if (round_settled(&ctx->config, &facts))
+		(void)file_write(ctx->settled_file, ctx->config.instance.notify_promote, 0600, &ignored);
 	facts_clear(&facts);
 	return verdict;
+}
+
+/* The address waits for every node's notification: one that has nothing to do looks at nothing, and has its next monitor look at all. */
+static bool settled(const struct context *ctx)
+{
+	_cleanup_free_ char *with = NULL;
+	struct error ignored;
+	if (file_read(ctx->settled_file, 256, &with, &ignored) || !str_equal(with, ctx->config.instance.notify_promote))
+		return false;
+	(void)file_remove(ctx->settled_file, &ignored);
+	(void)file_remove(ctx->published_file, &ignored);
+	return true;
 }
 
 /* After a promotion elsewhere; what cannot be done in time is the monitor's. */
@@ -470,15 +485,17 @@ static struct verdict notify(struct context *ctx)
 		return context_read_credentials(ctx, &err) ? failed(&err) : notify_switchover(ctx);
 	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
 		return verdict;
+	bool round = strcmp(in->notify_type, "pre") == 0, other = strcmp(in->notify_promote, in->node) != 0;
+	if (!round && (!other || settled(ctx)))
+		return verdict;
 	hurry(ctx);
 	if (context_read_credentials(ctx, &err))
 		return failed(&err);
-	if (strcmp(in->notify_type, "pre") == 0) {
+	if (round) {
 		(void)file_remove(ctx->round_file, &err);
-		verdict = notify_round(ctx);
+		(void)file_remove(ctx->settled_file, &err);
 	}
-	if (strcmp(in->notify_type, "post") == 0 && strcmp(in->notify_promote, in->node) != 0)
-		verdict = notify_follow(ctx);
+	verdict = round ? notify_round(ctx) : notify_follow(ctx);
 	/* Pacemaker ignores the code; a reason that is no failure is for the log. */
 	verdict.code = OCF_SUCCESS;
 	return verdict;

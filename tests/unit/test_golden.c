@@ -225,6 +225,8 @@ static char *decision_run(const struct golden *golden, const struct config *conf
 {
 	if (strcmp(golden->decision, "score") == 0)
 		return score_format(config, facts);
+	if (strcmp(golden->decision, "settled") == 0)
+		return str_dup(round_settled(config, facts) ? "yes" : "no");
 	if (strcmp(golden->decision, "reads") == 0)
 		return str_dup(tri_name(decide_reads(config, facts)));
 	if (strcmp(golden->decision, "word") == 0)
