@@ -34,6 +34,13 @@ void score_mend(struct context *ctx);	    /* where the CIB has lost it; one ques
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);
+struct attr_values;
+/* Node attributes that are set for good: systole-RESOURCE-WHAT. An election goes by what was remembered of them. */
+#define PERMANENT_MAX 4096 /* bytes of what is remembered */
+char *permanent_name(const struct context *ctx, const char *what);
+bool permanent_due(const struct context *ctx); /* it is no election: there is time to ask */
+int permanent_read(struct context *ctx, const char *name, struct attr_values *ret);
+void permanent_keep(const struct context *ctx, const char *file, const char *text);
 void preference_observe(struct context *ctx, bool ask, struct facts *facts);
 void sources_observe(struct context *ctx, bool peers,
 		     struct facts *facts);			       /* before the peers: says in ctx whether it is known who votes */

@@ -1,18 +1,14 @@
-/* Which nodes are leaves: the node attribute systole-RESOURCE-source says whom one replicates from, and systole-RESOURCE-delay how much later.
- * They are asked for where the other nodes are looked at, once an action, and remembered: an election does not wait for the CIB. */
+/* Which nodes are leaves: the node attribute systole-RESOURCE-source says whom one replicates from, and systole-RESOURCE-delay how much later. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/parse.h"
 #include "base/str.h"
-#include "io/clock.h"
 #include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
 #include "run/context.h"
 #include "run/run.h"
-
-#define ASK_MS 2000 /* a CIB manager that hangs does not hold up a monitor */
 
 /* One word each, as a node's name is: the file is a line of them. */
 static char *line_of(const struct attr_values *values, const char *attribute)
@@ -32,29 +28,13 @@ static char *line_of(const struct attr_values *values, const char *attribute)
 	return out.length ? strbuf_take(&out) : str_dup("");
 }
 
-static int attribute_read(struct context *ctx, const char *name, struct attr_values *ret)
-{
-	uint64_t limit_ms = clock_now_ms() + ASK_MS;
-	return cluster_attr_permanent(name, ret, limit_ms < ctx->deadline_ms ? limit_ms : ctx->deadline_ms, &ctx->last);
-}
-
-static void keep(const struct context *ctx, const char *file, const char *text)
-{
-	_cleanup_free_ char *before = NULL;
-	struct error err;
-	if (file_read(file, 4096, &before, &err) == 0 && before && str_equal(before, text))
-		return;
-	if (dir_make(ctx->run_dir, 0755, 0, 0, &err) || file_write(file, text, 0600, &err))
-		log_warning("%s", err.sentence);
-}
-
 /* Only of a leaf. */
 static void ask_delay(struct context *ctx)
 {
 	struct attr_values values = {0};
-	_cleanup_free_ char *name = str_printf("systole-%s-delay", ctx->config.instance.resource), *text = NULL;
+	_cleanup_free_ char *name = permanent_name(ctx, "delay"), *text = NULL;
 	uint64_t delay_ms = 0;
-	if (attribute_read(ctx, name, &values))
+	if (permanent_read(ctx, name, &values))
 		return;
 	const char *own = attr_values_get(&values, ctx->config.instance.node);
 	if (own && (!parse_duration_ms(own, &delay_ms) || delay_ms / 1000 > INT32_MAX)) {
@@ -63,21 +43,21 @@ static void ask_delay(struct context *ctx)
 	}
 	text = str_printf("%llu", (unsigned long long)delay_ms / 1000);
 	attr_values_clear(&values);
-	keep(ctx, ctx->delay_file, text);
+	permanent_keep(ctx, ctx->delay_file, text);
 }
 
 static void ask(struct context *ctx)
 {
 	struct attr_values values = {0};
-	_cleanup_free_ char *name = str_printf("systole-%s-source", ctx->config.instance.resource);
-	if (attribute_read(ctx, name, &values))
+	_cleanup_free_ char *name = permanent_name(ctx, "source");
+	if (permanent_read(ctx, name, &values))
 		return;
 	ctx->sources_asked = true;
 	_cleanup_free_ char *line = line_of(&values, name);
 	if (attr_values_get(&values, ctx->config.instance.node))
 		ask_delay(ctx);
 	attr_values_clear(&values);
-	keep(ctx, ctx->sources_file, line);
+	permanent_keep(ctx, ctx->sources_file, line);
 }
 
 void sources_observe(struct context *ctx, bool peers, struct facts *facts)
@@ -85,13 +65,12 @@ void sources_observe(struct context *ctx, bool peers, struct facts *facts)
 	_cleanup_free_ char *line = NULL;
 	struct error ignored;
 	struct fields fields;
-	bool election = ctx->reads_round || ctx->config.instance.notify_promote;
-	ctx->sources_known = file_read(ctx->sources_file, 4096, &line, &ignored) == 0 && line;
-	if (peers && !ctx->sources_asked && !(election && ctx->sources_known)) {
+	ctx->sources_known = file_read(ctx->sources_file, PERMANENT_MAX, &line, &ignored) == 0 && line;
+	if (peers && !ctx->sources_asked && (permanent_due(ctx) || !ctx->sources_known)) {
 		ask(ctx);
 		free(line);
 		line = NULL;
-		ctx->sources_known = file_read(ctx->sources_file, 4096, &line, &ignored) == 0 && line;
+		ctx->sources_known = file_read(ctx->sources_file, PERMANENT_MAX, &line, &ignored) == 0 && line;
 	}
 	/* A line that cannot be read says nothing: not that nobody is a leaf. */
 	ctx->sources_known = ctx->sources_known && fields_parse(line, &fields);
