@@ -6,7 +6,7 @@ from suite import Trial, check
 from .look import SETTLED_S, others, published_record, record, wait_whole
 
 PAUSE_S = 3.0           # in which writes go on while an instance comes or goes
-RECORDED_S = 40         # from the change to the record
+RECORDED_S = 65         # from the change to the record: half a minute until it is seen, as much until the last node has stored it
 
 
 def set_clone_max(lab, number, without=None):
