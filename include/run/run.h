@@ -34,6 +34,10 @@ void score_mend(struct context *ctx);	    /* where the CIB has lost it; one ques
 void publish_no_score(struct context *ctx); /* until the next start or monitor finds that it deserves one */
 void publish_stopped(struct context *ctx);  /* at stop: the score goes */
 void peers_observe(struct context *ctx, struct facts *facts);
+/* The verdict of a recurring monitor as Pacemaker is to have it: each thing is told once. */
+struct verdict tell(struct context *ctx, enum role role, struct verdict verdict);
+/* Pacemaker does not know what is here: of what it was told it may have forgotten everything. */
+void tell_anew(struct context *ctx);
 struct attr_values;
 /* Node attributes that are set for good: systole-RESOURCE-WHAT. An election goes by what was remembered of them. */
 #define PERMANENT_MAX 4096 /* bytes of what is remembered */

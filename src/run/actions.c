@@ -153,84 +153,6 @@ static void disconnected_note(struct context *ctx, const struct facts *facts)
 		(void)file_write(ctx->disconnected_file, "", 0600, &ignored);
 }
 
-/* Of two monitors of one role the more frequent one tells what is wrong. */
-enum teller {
-	TELLER_THIS,
-	TELLER_OTHER,
-	TELLER_LOST, /* that one has not run for so long that it does not hang either, while this one did */
-};
-#define LOST_MS 40000
-/* Both begin at once. One that is as rare as this does not tell before it has seen that there is no other. */
-#define RARE_MS 5000
-
-/* The file: interval and role. */
-static enum teller teller_now(const struct context *ctx, enum role role)
-{
-	_cleanup_free_ char *before = NULL,
-			    *now = str_printf("%llu %s", (unsigned long long)ctx->config.instance.interval_ms, role_name(role));
-	const char *rest = NULL;
-	struct error ignored;
-	uint64_t interval_ms = 0, age_ms = 0, own_ms = 0;
-	bool ran = file_age_ms(ctx->listener_file, &own_ms) && own_ms < LOST_MS;
-	if (file_age_ms(ctx->teller_file, &age_ms) && file_read(ctx->teller_file, 64, &before, &ignored) == 0)
-		rest = before;
-	bool same = str_equal(before, now);
-	bool other = rest && parse_digits(&rest, &interval_ms) && interval_ms < ctx->config.instance.interval_ms && *rest == ' ' &&
-		     str_equal(rest + 1, role_name(role));
-	bool listens = other && (age_ms < LOST_MS || !ran);
-	bool first = ctx->config.instance.interval_ms >= RARE_MS && !other && !same;
-	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
-		(void)file_write(listens ? ctx->listener_file : ctx->teller_file, listens ? "" : now, 0600, &ignored);
-	if (listens || first)
-		return TELLER_OTHER;
-	return other ? TELLER_LOST : TELLER_THIS;
-}
-
-/* Pacemaker takes a recurring monitor's sentence only when its code changes, and crm_mon keeps it until a cleanup. So each thing is told once,
- * and then all is well: of a monitor whose last result was a degraded one it keeps no entry that could be deleted, and when another DC has
- * begun that monitor, a promotion waits half a minute for its end. And a promotion that is called off ends the monitor that was degraded
- * last, which is not begun again before another one is: then that one says so. Numbers in a sentence are no other thing; another
- * role has monitors of its own. The file: TOLD_LAST when it was the last result, else TOLD_ONCE; the role's letter; the sentence. */
-#define TOLD_LAST '+'
-#define TOLD_ONCE '-'
-
-static struct verdict heard(struct context *ctx, enum role role, struct verdict verdict)
-{
-	struct error ignored;
-	_cleanup_free_ char *text = NULL, *said = NULL;
-	const char *before = NULL;
-	bool promoted = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_RUNNING_PROMOTED;
-	bool degraded = verdict.code == OCF_DEGRADED_PROMOTED || verdict.code == OCF_DEGRADED;
-	struct verdict well = verdict_done(promoted ? OCF_RUNNING_PROMOTED : OCF_SUCCESS, "%s", "");
-	if (!ctx->config.instance.interval_ms || (!degraded && verdict.code != well.code))
-		return verdict;
-	enum teller teller = teller_now(ctx, role);
-	if (teller == TELLER_OTHER)
-		return well;
-	if (teller == TELLER_LOST && !degraded)
-		verdict = verdict_done(promoted ? OCF_DEGRADED_PROMOTED : OCF_DEGRADED,
-				       "Pacemaker no longer ran the more frequent monitor; it does again after this");
-	_cleanup_free_ char *cut = str_ndup(verdict.reason, strcspn(verdict.reason, "0123456789:")),
-			    *now = str_printf("%c%s", promoted ? 'p' : 'u', cut);
-	if (file_read(ctx->said_file, 1024, &text, &ignored) == 0 && !str_empty(text) && text[1] == *now && teller != TELLER_LOST)
-		before = text;
-	degraded = degraded || teller == TELLER_LOST;
-	bool same = before && str_equal(before + 1, now), tell = degraded && (!before || (!same && *before == TOLD_ONCE));
-	if (degraded)
-		said = str_printf("%c%s", tell ? TOLD_LAST : TOLD_ONCE, tell || same ? now : before + 1);
-	if (!str_equal(text ? text : "", said ? said : "") && dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
-		(void)file_write(ctx->said_file, said ? said : "", 0600, &ignored);
-	return tell ? verdict : well;
-}
-
-/* Pacemaker does not know what is here: of what it was told it may have forgotten everything. */
-static void forget_told(struct context *ctx)
-{
-	struct error ignored;
-	published_forget(ctx);
-	(void)file_remove(ctx->said_file, &ignored);
-}
-
 /* Of a copy that is under way; false: that is not known. */
 static bool copy_percent(struct context *ctx, uint64_t bytes, uint64_t *ret_percent)
 {
@@ -292,7 +214,7 @@ static struct verdict monitor(struct context *ctx)
 	/* A probe. If Pacemaker was started again, the attributes have gone with it, and a primary without a
 	 * score would be demoted as soon as maintenance is over. */
 	if (!ctx->config.instance.interval_ms)
-		forget_told(ctx);
+		tell_anew(ctx);
 	unsigned int look = LOOK_SERVER | (ctx->config.instance.interval_ms ? LOOK_BINLOGS : 0u);
 	struct verdict verdict = run_loop(ctx, decide_monitor, look, &facts);
 	if (rc)
@@ -329,7 +251,7 @@ static struct verdict monitor(struct context *ctx)
 		if (sentence)
 			verdict = verdict_done(OCF_DEGRADED_PROMOTED, "%.500s", sentence);
 	}
-	verdict = heard(ctx, facts.local_role, verdict);
+	verdict = tell(ctx, facts.local_role, verdict);
 	facts_clear(&facts);
 	return verdict;
 }
