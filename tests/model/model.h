@@ -209,7 +209,7 @@ struct mutation {
 	const char *trace; /* of PROTOCOL.md */
 	const char *sentence;
 	const char *configs[3];	 /* where to look for the counter-example, the smallest first */
-	enum violation expected; /* SAFE: it is not needed within the bounds */
+	enum violation expected; /* SAFE: it is not needed within the bounds, and no rule */
 };
 
 /* What a run of the checker works with. */

@@ -270,15 +270,16 @@ static void check_all_unneeded(struct options *options)
 	for (unsigned i = 0; i < model_mutation_count; i++)
 		if (model_mutations[i].expected == SAFE)
 			guards |= 1ULL << model_mutations[i].guard;
-	printf("\nWithout all of those that are not needed:\n");
+	printf("\nWithout all of those that are no rules:\n");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
 		check_bounds(model_config(names[i]), guards, options);
 }
 
 static void check_mutations(struct options *options)
 {
-	printf("\nWithout one of their guards. NONE: it is not needed within the bounds.\n\n%-6s %-25s %-5s %-8s %5s %-21s %9s %5s  %s\n",
-	       "rule", "guard", "trace", "finds", "steps", "bounds", "states", "s", "left out");
+	puts("\nWithout one of their guards. NONE: not needed, so it is no rule; why the program does it all the same stands beside it.\n");
+	printf("%-6s %-25s %-5s %-8s %5s %-21s %9s %5s  %s\n", "rule", "guard", "trace", "finds", "steps", "bounds", "states", "s",
+	       "left out");
 	for (unsigned i = 0; i < model_mutation_count; i++)
 		if (!options->only || strcmp(options->only, model_mutations[i].name) == 0)
 			check_mutation(&model_mutations[i], options);
