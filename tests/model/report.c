@@ -277,7 +277,8 @@ static void check_all_unneeded(struct options *options)
 
 static void check_mutations(struct options *options)
 {
-	puts("\nWithout one of their guards. NONE: not needed, so it is no rule; why the program does it all the same stands beside it.\n");
+	puts("\nWithout one of their guards. NONE: not needed within the bounds, and no rule; why it is done all the same stands beside "
+	     "it.\n");
 	printf("%-6s %-25s %-5s %-8s %5s %-21s %9s %5s  %s\n", "rule", "guard", "trace", "finds", "steps", "bounds", "states", "s",
 	       "left out");
 	for (unsigned i = 0; i < model_mutation_count; i++)

@@ -95,7 +95,7 @@ const struct mutation model_mutations[] = {
 	{ DEPOSED_KILLS, "deposed-kills", "11", "", "stepping down releases the commits that wait", { "s3" }, LOST },
 	{ TWO_MET, "two-met", "12", "11", "a rebooted node decides before it has stored its peer's record", { "s2" }, LOST },
 	{ TWO_MET_PROMISE, "two-met-promise", "12", "", "it stores its peer's record, but not its promise", { "s2" }, STUCK },
-	{ TWO_WAIT_FOR_ALL, "two-wait-for-all", "12", "", "without Corosync's wait_for_all. It is the default", { "s2-soon" }, SAFE },
+	{ TWO_WAIT_FOR_ALL, "two-wait-for-all", "12", "", "without Corosync's wait_for_all. It is Corosync's default", { "s2-soon" }, SAFE },
 	{ RECORD_DURABLE, "record-durable", "8", "", "the record does not survive a crash", { "s3-alone" }, LOST },
 	{ RECORD_NEWEST_STAYS, "record-newest-stays", "8", "12", "the record of the CIB replaces a newer one", { "s3-alone" }, LOST },
 	{ RECORD_NEVER_BACK, "record-never-back", "8, 11", "", "a late candidate or primary replaces a record of a higher epoch by its own", { "s3-both", "s3-again" }, LOST },
