@@ -123,6 +123,8 @@ enum score decide_score(const struct config *config, const struct facts *facts, 
 /* After a round: in the very first start a voter that still has more than the candidate says its score now. No monitor has run yet, and
  * none does before the promotion has ended. */
 bool score_is_due(const struct config *config, const struct facts *facts);
+/* After a round, on the candidate: fewer nodes are up than must report. Pacemaker has chosen it before it knew that. */
+bool round_in_vain(const struct config *config, const struct facts *facts);
 /* After a round, on a voter: nothing is left for it to do when the candidate has been promoted. */
 bool round_settled(const struct config *config, const struct facts *facts);
 

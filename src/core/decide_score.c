@@ -37,24 +37,41 @@ static bool may_have_a_tail(const struct config *config, const struct facts *fac
 	       facts->server.has_source == TRI_NO;
 }
 
+/* Nodes that are up and could report. */
+static uint64_t reporters(const struct config *config, const struct facts *facts)
+{
+	bool empty = gtid_set_empty(facts->server.executed);
+	uint64_t known = 1, without = 0;
+	for (size_t i = 0; i < facts->peer_count; i++) {
+		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY ||
+			 (empty && facts->peers[i].role == ROLE_LEAF);
+		without += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_NO;
+	}
+	/* See decide_reach(). */
+	return !empty && known < facts_voters(config, facts) ? known - without : known;
+}
+
+static uint64_t reporters_needed(const struct config *config, const struct facts *facts)
+{
+	/* An empty node must never win over data that has not come up yet. */
+	return gtid_set_empty(facts->server.executed) ? config->instance.clone_max : facts_reports_needed(config, facts);
+}
+
+bool round_in_vain(const struct config *config, const struct facts *facts)
+{
+	return str_equal(config->instance.notify_promote, config->instance.node) && facts->local_role == ROLE_REPLICA &&
+	       facts->peers_known == TRI_YES && facts->server.executed && reporters(config, facts) < reporters_needed(config, facts);
+}
+
 /* Nobody is the primary: is there a point in promoting this one? */
 static enum score score_election(const struct config *config, const struct facts *facts, char reason[static 256])
 {
 	bool empty = gtid_set_empty(facts->server.executed);
-	uint64_t known = 1, with_data = 0, without = 0;
-	for (size_t i = 0; i < facts->peer_count; i++) {
-		known += facts->peers[i].role == ROLE_REPLICA || facts->peers[i].role == ROLE_PRIMARY ||
-			 (empty && facts->peers[i].role == ROLE_LEAF);
+	uint64_t known = reporters(config, facts), needed = reporters_needed(config, facts), with_data = 0;
+	for (size_t i = 0; i < facts->peer_count; i++)
 		with_data += facts->peers[i].data == TRI_YES;
-		without += facts->peers[i].role == ROLE_REPLICA && facts->peers[i].data == TRI_NO;
-	}
 	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
 		return none(reason, NOT_SYNCED);
-	/* An empty node must never win over data that has not come up yet. */
-	uint64_t needed = empty ? config->instance.clone_max : facts_reports_needed(config, facts);
-	/* See decide_reach(). */
-	if (!empty && known < facts_voters(config, facts))
-		known -= without;
 	if (known < needed) {
 		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known,
 			 (unsigned long long)needed);

@@ -307,6 +307,9 @@ static struct verdict demote(struct context *ctx)
 	return verdict;
 }
 
+/* A score that changes calls the transition off: what comes next in it waits for this notification, and so for the score to arrive. */
+#define SCORE_ARRIVES_MS 300
+
 static struct verdict notify_round(struct context *ctx)
 {
 	/* For the part of those that take part now: MariaDB's receivers need a second to stop when their source is dead. */
@@ -317,8 +320,12 @@ static struct verdict notify_round(struct context *ctx)
 		ctx->near_ms = ctx->patience_ms + 3000;
 	struct facts facts = {0};
 	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, &facts);
-	if (score_is_due(&ctx->config, &facts))
+	bool in_vain = round_in_vain(&ctx->config, &facts);
+	if (in_vain || score_is_due(&ctx->config, &facts))
 		publish_score(ctx, &facts);
+	/* The promotion would be refused, and the server restarted for that. */
+	if (in_vain)
+		clock_pause_ms(SCORE_ARRIVES_MS);
 	struct error ignored;
 	if (round_settled(&ctx->config, &facts))
 		(void)file_write(ctx->settled_file, ctx->config.instance.notify_promote, 0600, &ignored);
@@ -364,7 +371,7 @@ static void switchover_refuse(struct context *ctx, struct facts *facts, const ch
 	}
 	str_set(&facts->switchover_refused, reason);
 	publish_score(ctx, facts);
-	clock_pause_ms(300); /* the demotion waits for this notification, and so for the score to arrive */
+	clock_pause_ms(SCORE_ARRIVES_MS);
 }
 
 static struct verdict notify_switchover(struct context *ctx)

@@ -227,6 +227,8 @@ static char *decision_run(const struct golden *golden, const struct config *conf
 		return score_format(config, facts);
 	if (strcmp(golden->decision, "settled") == 0)
 		return str_dup(round_settled(config, facts) ? "yes" : "no");
+	if (strcmp(golden->decision, "vain") == 0)
+		return str_dup(round_in_vain(config, facts) ? "yes" : "no");
 	if (strcmp(golden->decision, "reads") == 0)
 		return str_dup(tri_name(decide_reads(config, facts)));
 	if (strcmp(golden->decision, "word") == 0)

@@ -176,6 +176,7 @@ def two_voters_die(lab):
     primary = lab.wait_settled(120, failures_ok=True)
     first, second = (name for name in VOTERS if name != primary)
     lab.set("reboot-after", "never")
+    server = lab.node(second).processes("mysqld", "mariadbd")
     try:
         for name in (primary, first):
             lab.node(name).power_off(False)
@@ -184,6 +185,7 @@ def two_voters_die(lab):
             expect_nobody_open(lab, (second, BETWEEN, *LEAVES), "and one of three voters is there")
             time.sleep(0.5)
         said = wait_for_sentence(lab, "must report", 30, f"crm_mon to say why {second} is not promoted")
+        check(lab.node(second).processes("mysqld", "mariadbd") == server, f"the server of {second} was restarted for nothing")
     finally:
         lab.set("reboot-after", "1")
         for node in lab.nodes:
