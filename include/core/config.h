@@ -84,6 +84,7 @@ struct config {
 	uint64_t binlog_keep_size; /* bytes; 0: no limit */
 	bool tls;
 	struct followers followers; /* that the primary points to itself */
+	struct follower other_site; /* where this cluster replicates from while it has no primary; host NULL: there is none */
 	struct instance instance;
 };
 
@@ -98,6 +99,7 @@ enum param_type {
 	PARAM_NUMBER,	/* uint64_t, up to a million */
 	PARAM_SIZE,	/* uint64_t, bytes */
 	PARAM_HOSTS,	/* struct followers */
+	PARAM_HOST,	/* struct follower */
 };
 
 struct param {
@@ -134,8 +136,9 @@ struct credentials {
 	struct account administration;
 	struct account replication;
 	struct account followers; /* on the servers of the parameter */
+	struct account site;	  /* at the other site, and created here for the other site's nodes */
 };
-/* text: an option file with the sections [administration], [replication] and [followers], each with user= and password=. */
+/* text: an option file with the sections [administration], [replication], [followers] and [site], each with user= and password=. */
 int credentials_parse(const char *path, const char *text, struct credentials *ret, struct error *err);
 void credentials_clear(struct credentials *credentials);
 

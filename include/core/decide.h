@@ -130,6 +130,8 @@ bool round_settled(const struct config *config, const struct facts *facts);
 
 /* The node that holds the role by its own word, with the highest epoch, not below what we have promised; NULL when none is known. */
 const struct peer_facts *facts_primary(const struct facts *facts);
+/* This node replicates from the other site. */
+bool facts_on_site(const struct facts *facts);
 /* Whom this node is to replicate from: the primary; for a leaf the node that its attribute names, while that one may serve reads, else the one
  * that that one is to replicate from; a leaf of itself has the primary. NULL when no primary is known. */
 const struct peer_facts *facts_source(const struct config *config, const struct facts *facts);
@@ -172,6 +174,7 @@ const struct record *facts_superseding_record(const struct config *config, const
 struct verdict decide_keep(const struct config *config, const struct facts *facts);
 
 #define STATE_ALONE "primary, alone"
+#define STATE_SECOND "replica of the other site"
 /* What crm_mon shows of a node, from a recurring monitor's verdict: only what lasts; "": nothing worth a word. */
 const char *state_word(const struct facts *facts, const struct verdict *verdict);
 
@@ -193,11 +196,17 @@ struct verdict decide_reach(const struct config *config, const struct facts *fac
 struct verdict decide_errant(const struct config *config, const struct facts *facts);
 /* Whether the server may purge its binary logs now. STEP_NONE: as it is, or that cannot be told now. */
 struct verdict decide_binlogs(const struct config *config, const struct facts *facts);
+/* This cluster has no primary that this node could follow. */
+struct verdict decide_site(const struct config *config, const struct facts *facts);
+/* Becomes a replica of source, unless what it holds is not within what the primary, or the other site, holds. */
+struct verdict decide_join(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
+			   const struct peer_facts *source);
 /* The applier has stopped with an error. */
 struct verdict decide_broken(const struct config *config, const struct facts *facts);
 struct verdict decide_server_id(const struct facts *facts); /* STEP_NONE: no other node has this one's */
 #define LEAF_DOES_NOT_VOTE "by its node attribute it is a leaf, and does not vote"
 #define NEVER_PROMOTED "it is never to be promoted, by its node attribute"
+#define FILLED_FROM_SITE "empty: with the parameter other_site it is filled from there, and never begun anew"
 #define HAS_A_FILTER "it has a replication filter, and may lack what others have"
 #define NOT_SYNCED "it has not heard of the other node since it joined the cluster, and does not know what that one took alone"
 #define NO_ADDRESS "its address is not among its node attributes" /* its attribute manager was restarted */

@@ -66,10 +66,10 @@ struct server_facts {
 	enum thread_state receiver, applier;
 	char *receiver_error; /* NULL: none */
 	char *applier_error;
-	char *filter;			/* a replication filter and what it says; NULL: none is seen */
-	uint64_t lag_s;			/* behind its source, as the server says */
-	uint64_t delay_s;		/* it applies nothing that is younger */
-	enum tri lagging;		/* lag_s is beyond max_lag and the delay; UNKNOWN when the server cannot tell */
+	char *filter;	  /* what a replication filter says; NULL: none, or it has no source, and so nothing goes through one */
+	uint64_t lag_s;	  /* behind its source, as the server says */
+	uint64_t delay_s; /* it applies nothing that is younger */
+	enum tri lagging; /* lag_s is beyond max_lag and the delay; UNKNOWN when the server cannot tell */
 	enum tri source_on, replica_on; /* both sides of semi-sync */
 	uint64_t wait_count;		/* acknowledgements that a commit waits for */
 	enum tri lossless;		/* it waits before others see the commit, without end, and also while no replica is connected */
@@ -89,6 +89,9 @@ struct server_facts {
 	uint64_t sessions;    /* of clients; once they were cut after writes were closed: those that are still there of them */
 	enum tri sessions_known;
 };
+
+/* In place of a node's name: what the parameter of this name says. */
+#define SITE_NAME "other_site"
 
 /* In place of a node's name: whichever is the primary. */
 #define SOURCE_PRIMARY "primary"
@@ -127,7 +130,7 @@ struct peer_facts {
 	enum tri broken;	  /* YES: its applier has stopped with an error, so it hands over no more than it has applied */
 	uint64_t data_epoch;	  /* as above, of applied */
 	enum tri data_epoch_known;
-	/* asked over SQL: the primary, and the node that a leaf is to replicate from */
+	/* asked over SQL: the primary, and the node that a leaf is to replicate from; while there is no primary, the other site */
 	enum tri asked; /* YES: the four below are true now; NO: it did not answer */
 	struct gtid_set *position;
 	struct gtid_set *purged; /* what its binary logs no longer have; NULL: it does not say */
@@ -206,12 +209,14 @@ struct facts {
 	enum tri peers_known;	      /* the others' attributes were read */
 	struct peer_facts *peers;
 	size_t peer_count;
+	/* The address of another cluster with the same data: no node of this one. Its name is NULL: there is none. */
+	struct peer_facts site;
 };
 
 void facts_clear(struct facts *facts);
 void server_facts_clear(struct server_facts *server);
-struct peer_facts *facts_peer(struct facts *facts, const char *name); /* added when it is new */
-const struct peer_facts *facts_find(const struct facts *facts, const char *name);
+struct peer_facts *facts_peer(struct facts *facts, const char *name);		  /* added when it is new */
+const struct peer_facts *facts_find(const struct facts *facts, const char *name); /* the other site, too */
 
 /* "server.state=up server.writable=no node2.role=primary ...": fields that are UNKNOWN, 0 or NULL are left out. */
 char *facts_format(const struct facts *facts);

@@ -74,8 +74,10 @@ enum sql_outcome context_query(struct context *ctx, struct sql *sql, enum statem
     __attribute__((sentinel));
 enum sql_outcome context_run_text(struct context *ctx, struct sql *sql, const char *text, const struct statement_arg *args, size_t count,
 				  struct error *err);
-/* A connection to another node's server with the replication account. */
-enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret,
+/* The account by which this node replicates from that one, or from the other site. */
+const struct account *context_account(const struct context *ctx, const struct peer_facts *peer);
+/* A connection to its server with that account. */
+enum sql_outcome context_connect_peer(struct context *ctx, const struct peer_facts *peer, uint64_t deadline_ms, struct sql **ret,
 				      struct error *err);
 
 /* The context's connection becomes one to a server outside of the cluster. */

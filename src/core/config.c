@@ -197,6 +197,17 @@ const struct param param_table[] = {
 	 "Servers outside of the cluster, as HOST or HOST:PORT, separated by blanks, that cannot replicate from the virtual IP. The "
 	 "primary points each to itself (replication_address), in the background, with the account of the section [followers] of the "
 	 "credentials file. They must replicate with GTID auto-positioning already; one that has what the primary lacks is left alone."},
+    {.name = "other_site",
+     .type = PARAM_HOST,
+     .fallback = "",
+     .offset = FIELD(other_site),
+     .reloadable = true,
+     .shortdesc = "Address of a second cluster with the same data",
+     .longdesc =
+	 "HOST or HOST:PORT of another cluster's address for reads, or of its virtual IP. While this cluster has no primary, because a "
+	 "ticket or a constraint forbids it, its nodes replicate from there with the account of the section [site] of the credentials "
+	 "file, "
+	 "acknowledge nothing, and are filled from there when they are empty. Nobody is promoted by it, here or there."},
 };
 const size_t param_count = ARRAY_LENGTH(param_table);
 
@@ -293,7 +304,7 @@ static int sysvars_parse(const struct param *param, const char *value, struct sy
 	return 0;
 }
 
-static int host_add(const struct param *param, const char *text, struct followers *list, struct error *err)
+static int host_parse(const struct param *param, const char *text, const char *wanted, struct follower *ret, struct error *err)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 	bool bracketed = *text == '[';
@@ -303,20 +314,27 @@ static int host_add(const struct param *param, const char *text, struct follower
 	uint64_t port = 3306;
 	bool good =
 	    n > 0 && n < 256 && (!bracketed || begin[n] == ']') && (!*rest || (*rest == ':' && parse_u64(rest + 1, 1, 65535, &port)));
-	if (!good || list->count == 64)
-		return param_error(param, text, "at most 64 of HOST or HOST:PORT are wanted, separated by blanks", err);
-	list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = (struct follower){.host = str_ndup(begin, n), .port = port};
+	if (!good)
+		return param_error(param, text, wanted, err);
+	*ret = (struct follower){.host = str_ndup(begin, n), .port = port};
 	return 0;
 }
+
+#define HOSTS_MAX 64
+#define HOSTS_WANTED "at most 64 of HOST or HOST:PORT are wanted, separated by blanks"
 
 static int hosts_parse(const struct param *param, const char *value, struct followers *list, struct error *err)
 {
 	for (const char *at = value + strspn(value, " "); *at; at += strspn(at, " ")) {
 		size_t n = strcspn(at, " ");
 		_cleanup_free_ char *one = str_ndup(at, n);
-		if (host_add(param, one, list, err))
+		struct follower host;
+		if (list->count == HOSTS_MAX)
+			return param_error(param, one, HOSTS_WANTED, err);
+		if (host_parse(param, one, HOSTS_WANTED, &host, err))
 			return -1;
+		list->items = mem_grow(list->items, list->count + 1, sizeof(*list->items));
+		list->items[list->count++] = host;
 		at += n;
 	}
 	return 0;
@@ -358,6 +376,8 @@ static int param_store(const struct param *param, const char *value, struct conf
 		return parse_u64(value, 0, 1000000, field) ? 0 : param_error(param, value, "a whole number up to 1000000 is wanted", err);
 	case PARAM_HOSTS:
 		return hosts_parse(param, value, field, err);
+	case PARAM_HOST:
+		return *value ? host_parse(param, value, "HOST or HOST:PORT is wanted", field, err) : 0;
 	case PARAM_SIZE:
 		return parse_size(value, field) ? 0 : param_error(param, value, "bytes, or a size such as 500M or 20G, are wanted", err);
 	}
@@ -494,6 +514,8 @@ void config_clear(struct config *config)
 			sysvars_clear(field);
 		else if (param_table[i].type == PARAM_HOSTS)
 			hosts_clear(field);
+		else if (param_table[i].type == PARAM_HOST)
+			str_set(&((struct follower *)field)->host, NULL);
 	}
 	instance_clear(&config->instance);
 }

@@ -39,11 +39,13 @@ static int line_store(const char *path, unsigned int number, const char *line, s
 			*section = &c->replication;
 		else if (strcmp(line, "[followers]") == 0)
 			*section = &c->followers;
+		else if (strcmp(line, "[site]") == 0)
+			*section = &c->site;
 		else
-			return error_set(
-			    err, OCF_ERR_ARGS,
-			    "credentials %s line %u: only the sections [administration], [replication] and [followers] belong here", path,
-			    number);
+			return error_set(err, OCF_ERR_ARGS,
+					 "credentials %s line %u: only the sections [administration], [replication], [followers] and "
+					 "[site] belong here",
+					 path, number);
 		return 0;
 	}
 	const char *equals = strchr(line, '=');
@@ -92,7 +94,8 @@ int credentials_parse(const char *path, const char *text, struct credentials *re
 		at += n + (at[n] == '\n');
 	}
 	if (account_check(path, "administration", &c.administration, false, err) ||
-	    account_check(path, "replication", &c.replication, true, err) || account_check(path, "followers", &c.followers, true, err))
+	    account_check(path, "replication", &c.replication, true, err) || account_check(path, "followers", &c.followers, true, err) ||
+	    account_check(path, "site", &c.site, true, err))
 		goto fail;
 	*ret = c;
 	return 0;
@@ -115,4 +118,5 @@ void credentials_clear(struct credentials *credentials)
 	account_clear(&credentials->administration);
 	account_clear(&credentials->replication);
 	account_clear(&credentials->followers);
+	account_clear(&credentials->site);
 }

@@ -91,10 +91,12 @@ bool facts_others_have_all(const struct config *config, const struct facts *fact
 /* Its data is not the primary's, or can no longer become it. what: as the end of "diverged: ". */
 static struct verdict give_up(const struct config *config, const struct facts *facts, const struct peer_facts *primary, const char *what)
 {
+	/* Both sites may have acknowledged what the other lacks: that is for people to judge. */
+	bool elsewhere = primary == &facts->site;
 	/* What this node holds may be the second copy of something, as long as too few others have everything. */
-	if (!facts_others_have_all(config, facts, primary))
+	if (!elsewhere && !facts_others_have_all(config, facts, primary))
 		return verdict_done(OCF_DEGRADED, "diverged: %.300s; it is kept until others have what %s has", what, primary->name);
-	if (config->provision == PROVISION_AUTO || facts->fill_asked == TRI_YES) {
+	if ((config->provision == PROVISION_AUTO && !elsewhere) || facts->fill_asked == TRI_YES) {
 		_cleanup_free_ char *why = str_printf("diverged: %.300s; it is filled again", what);
 		return provision(config, facts, primary, why);
 	}
@@ -232,12 +234,14 @@ static bool serves(const struct facts *facts, const struct peer_facts *source, c
 /* Of two servers with one number, each takes the other's transactions for its own and skips them. */
 struct verdict decide_server_id(const struct facts *facts)
 {
-	for (size_t i = 0; facts->server.server_id && i < facts->peer_count; i++)
+	const struct peer_facts *same = facts->site.server_id == facts->server.server_id ? &facts->site : NULL;
+	for (size_t i = 0; i < facts->peer_count; i++)
 		if (facts->peers[i].server_id == facts->server.server_id)
-			return verdict_done(OCF_ERR_ARGS,
-					    "server_id %llu is also that of %s: give each node its own in its option file, or none",
-					    (unsigned long long)facts->server.server_id, facts->peers[i].name);
-	return (struct verdict){0};
+			same = &facts->peers[i];
+	if (!same || !facts->server.server_id)
+		return (struct verdict){0};
+	return verdict_done(OCF_ERR_ARGS, "server_id %llu is also that of %s: give each node its own in its option file, or none",
+			    (unsigned long long)facts->server.server_id, same->name);
 }
 
 /* Whether it has transactions that the primary, which was asked, lacks. STEP_NONE: no. */
@@ -260,6 +264,8 @@ struct verdict decide_errant(const struct config *config, const struct facts *fa
 {
 	const struct peer_facts *primary = facts_primary(facts);
 	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
+	if (!primary && facts_on_site(facts))
+		primary = &facts->site;
 	if (facts->peers_known != TRI_YES || !primary || !held)
 		return (struct verdict){0};
 	if (primary->asked == TRI_UNKNOWN)
@@ -276,21 +282,27 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 		return verdict_step(STEP_COPY_POSITION, "%s", "");
 	if (facts->peers_known != TRI_YES)
 		return facts->patience_over == TRI_YES ? verdict_done(OCF_DEGRADED, "%s", ATTRIBUTES_UNREADABLE) : verdict_look(LOOK_PEERS);
-	const struct peer_facts *primary = facts_primary(facts);
+	const struct peer_facts *primary = facts_primary(facts), *source = facts_source(config, facts);
 	if (!primary)
-		return verdict_done(OCF_SUCCESS, "no primary is known yet");
+		return decide_site(config, facts);
+	if (facts->filling != TRI_YES && follows(facts, primary, source)) {
+		/* The worker may be there because of that. */
+		struct verdict errant = facts->detached == TRI_YES ? decide_errant(config, facts) : (struct verdict){0};
+		return errant.step != STEP_NONE ? errant : verdict_done(OCF_SUCCESS, "%s", "");
+	}
+	return decide_join(config, facts, primary, source);
+}
+
+struct verdict decide_join(const struct config *config, const struct facts *facts, const struct peer_facts *primary,
+			   const struct peer_facts *source)
+{
+	const struct server_facts *server = &facts->server;
 	struct verdict same = decide_server_id(facts);
 	if (same.step != STEP_NONE)
 		return same;
 	if (facts->filling == TRI_YES) {
 		_cleanup_free_ char *why = str_printf("half a copy: it is filled again from the primary %s", primary->name);
 		return provision(config, facts, primary, why);
-	}
-	const struct peer_facts *source = facts_source(config, facts);
-	if (follows(facts, primary, source)) {
-		/* The worker may be there because of that. */
-		struct verdict errant = facts->detached == TRI_YES ? decide_errant(config, facts) : (struct verdict){0};
-		return errant.step != STEP_NONE ? errant : verdict_done(OCF_SUCCESS, "%s", "");
 	}
 	_cleanup_gtid_ struct gtid_set *held = server_held(server);
 	if (!held)
@@ -322,6 +334,9 @@ struct verdict decide_follow(const struct config *config, const struct facts *fa
 	if (is_purged(facts, source, held)) {
 		_cleanup_free_ char *what =
 		    str_printf("it was away for too long, and %s has purged what comes next from its binary logs", primary->name);
+		/* Nothing of this node's own is given away for it. */
+		if (primary == &facts->site && config->provision == PROVISION_AUTO)
+			return provision(config, facts, primary, what);
 		return give_up(config, facts, primary, what);
 	}
 	return decide_attach(config, facts, source);

@@ -220,8 +220,9 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	if (facts->source && !facts_leaf(facts) && facts->peers_known != TRI_YES && facts->patience_over != TRI_YES)
 		return verdict_look(LOOK_PEERS);
 	if (facts_acknowledging_wrongly(config, facts))
-		return verdict_step(STEP_SEMISYNC_REPLICA,
-				    facts->source ? "a leaf acknowledges nothing" : "semi-sync was switched off on this replica");
+		return verdict_step(STEP_SEMISYNC_REPLICA, facts_on_site(facts) ? "a replica of the other site acknowledges nothing"
+							   : facts->source	? "a leaf acknowledges nothing"
+										: "semi-sync was switched off on this replica");
 	/* An applier that has come to the torn end of an old relay log has applied all that is there: it may follow. */
 	if (server->applier_error && !(server->receiver == THREAD_STOPPED && server_drained(server) == TRI_YES))
 		return decide_broken(config, facts);
@@ -260,6 +261,11 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 	if (!facts_primary(facts) && facts->disconnected_before == TRI_YES && facts->peers_known == TRI_YES &&
 	    decide_score(config, facts, reason) == SCORE_NONE)
 		return verdict_done(OCF_DEGRADED, "not to be promoted: %s", reason);
+	if (!facts_primary(facts) && facts->disconnected_before == TRI_YES && facts_on_site(facts))
+		return verdict_done(OCF_DEGRADED, "not connected to the other site: %.400s",
+				    server->receiver_error ? server->receiver_error : "connecting");
+	if (!facts_primary(facts) && facts->disconnected_before == TRI_YES && facts->site.asked == TRI_NO)
+		return verdict_done(OCF_DEGRADED, "%s", follow.reason);
 	/* A primary that has just died looks like this too, and every change of a result makes Pacemaker calculate anew: it must have lasted. */
 	if (facts_primary(facts) && facts->disconnected_before == TRI_YES)
 		return verdict_done(OCF_DEGRADED, "not connected to the primary: %.400s",

@@ -13,6 +13,8 @@ static struct verdict check_reports(const struct config *config, const struct fa
 	_cleanup_gtid_ struct gtid_set *held = server_held(&facts->server);
 	if (!held)
 		return verdict_step(STEP_WAIT, "its own position is not known");
+	if (gtid_set_empty(held) && facts->site.name)
+		return verdict_done(OCF_ERR_GENERIC, "%s", FILLED_FROM_SITE);
 	/* A server without any transaction may only be the first of all: everybody must have said that there is nothing else. */
 	uint64_t count = 0, needed = gtid_set_empty(held) ? config->instance.clone_max : facts_reports_needed(config, facts);
 	struct verdict reach = decide_reach(config, facts, held, &count);

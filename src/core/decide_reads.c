@@ -20,7 +20,7 @@ static enum tri replica_reads(const struct config *config, const struct facts *f
 	if (server_drained(server) != TRI_YES)
 		return facts->reads_before;
 	/* Without a primary nobody has anything newer. */
-	if (facts->peers_known == TRI_YES && !facts_primary(facts))
+	if (facts->peers_known == TRI_YES && !facts_primary(facts) && !facts_on_site(facts))
 		return TRI_YES;
 	return within(config, facts, facts->disconnected_ms);
 }

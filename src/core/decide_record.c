@@ -28,6 +28,8 @@ bool facts_leaf(const struct facts *facts)
 /* Voters become leaves one after the other, each once the record no longer counts the one before it. */
 enum tri facts_acknowledges(const struct config *config, const struct facts *facts)
 {
+	if (facts_on_site(facts))
+		return TRI_NO;
 	if (!facts->source || facts_leaf(facts))
 		return tri_of(!facts->source);
 	if (facts->peers_known != TRI_YES)

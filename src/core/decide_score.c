@@ -72,6 +72,8 @@ static enum score score_election(const struct config *config, const struct facts
 		with_data += facts->peers[i].data == TRI_YES;
 	if (facts_voters(config, facts) == 2 && facts->synced != TRI_YES)
 		return none(reason, NOT_SYNCED);
+	if (empty && facts->site.name)
+		return none(reason, FILLED_FROM_SITE);
 	if (known < needed) {
 		snprintf(reason, 256, "no primary: %llu of %llu nodes that must report are up", (unsigned long long)known,
 			 (unsigned long long)needed);

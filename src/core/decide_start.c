@@ -122,7 +122,8 @@ static struct verdict decide_start_up(const struct config *config, const struct 
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	struct verdict follow = decide_follow(config, facts);
 	/* The detached worker of an empty node is there for the primary that is being promoted. */
-	if (facts->detached == TRI_YES && follow.step == STEP_DONE && !facts_primary(facts) && facts->patience_over != TRI_YES)
+	if (facts->detached == TRI_YES && follow.step == STEP_DONE && !facts_primary(facts) && !facts_on_site(facts) &&
+	    facts->patience_over != TRI_YES)
 		return verdict_step(STEP_WAIT, "waits for a primary");
 	/* Running is running: what keeps it from replicating is the monitor's to say. */
 	if (follow.step == STEP_DONE && follow.code == OCF_DEGRADED)

@@ -406,15 +406,18 @@ static const char *const mariadb_administration[] = {
     "GRANT SELECT, INSERT, CREATE ON systole.* TO {user}@'localhost'",
     NULL,
 };
-/* PROCESS to say how large its data is, and BACKUP_ADMIN for a donor of CLONE; a peer's position is read with no privilege at all. */
+/* PROCESS to say how large its data is, and BACKUP_ADMIN for a donor of CLONE; a peer's position is read with no privilege at all. The other
+ * site asks for the marks. */
 static const char *const mysql_57_replication[] = {
     "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
     "GRANT REPLICATION SLAVE, PROCESS ON *.* TO {user}@'%'",
+    "GRANT SELECT ON systole.* TO {user}@'%'",
     NULL,
 };
 static const char *const mysql_80_replication[] = {
     "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password} {require:raw}",
     "GRANT REPLICATION SLAVE, BACKUP_ADMIN, PROCESS ON *.* TO {user}@'%'",
+    "GRANT SELECT ON systole.* TO {user}@'%'",
     NULL,
 };
 /* A copy of a MariaDB server is a dump over this account, so it reads everything; REPLICATION SLAVE sees all changes anyway. */

@@ -200,16 +200,21 @@ static void row_clear(const struct fact_row *row, void *base)
 		gtid_set_freep(field);
 }
 
+static void peer_clear(struct peer_facts *peer)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(peer_rows); i++)
+		row_clear(&peer_rows[i], peer);
+	free(peer->name);
+}
+
 void facts_clear(struct facts *facts)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(own_rows); i++)
 		row_clear(&own_rows[i], facts);
-	for (size_t p = 0; p < facts->peer_count; p++) {
-		for (size_t i = 0; i < ARRAY_LENGTH(peer_rows); i++)
-			row_clear(&peer_rows[i], &facts->peers[p]);
-		free(facts->peers[p].name);
-	}
+	for (size_t p = 0; p < facts->peer_count; p++)
+		peer_clear(&facts->peers[p]);
 	free(facts->peers);
+	peer_clear(&facts->site);
 	*facts = (struct facts){0};
 }
 
@@ -225,14 +230,14 @@ const struct peer_facts *facts_find(const struct facts *facts, const char *name)
 	for (size_t i = 0; name && i < facts->peer_count; i++)
 		if (strcmp(facts->peers[i].name, name) == 0)
 			return &facts->peers[i];
-	return NULL;
+	return name && facts->site.name && strcmp(facts->site.name, name) == 0 ? &facts->site : NULL;
 }
 
 struct peer_facts *facts_peer(struct facts *facts, const char *name)
 {
-	const struct peer_facts *found = facts_find(facts, name);
-	if (found)
-		return &facts->peers[found - facts->peers];
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (strcmp(facts->peers[i].name, name) == 0)
+			return &facts->peers[i];
 	facts->peers = mem_grow(facts->peers, facts->peer_count + 1, sizeof(*facts->peers));
 	struct peer_facts *peer = &facts->peers[facts->peer_count++];
 	*peer = (struct peer_facts){.name = str_dup(name)};
@@ -276,16 +281,22 @@ static void row_format(const struct fact_row *row, const char *prefix, const voi
 	}
 }
 
+static void peer_format(const char *name, const struct peer_facts *peer, struct strbuf *out)
+{
+	_cleanup_free_ char *prefix = str_printf("%s.", name);
+	for (size_t i = 0; i < ARRAY_LENGTH(peer_rows); i++)
+		row_format(&peer_rows[i], prefix, peer, out);
+}
+
 char *facts_format(const struct facts *facts)
 {
 	struct strbuf out = {0};
 	for (size_t i = 0; i < ARRAY_LENGTH(own_rows); i++)
 		row_format(&own_rows[i], "", facts, &out);
-	for (size_t p = 0; p < facts->peer_count; p++) {
-		_cleanup_free_ char *prefix = str_printf("%s.", facts->peers[p].name);
-		for (size_t i = 0; i < ARRAY_LENGTH(peer_rows); i++)
-			row_format(&peer_rows[i], prefix, &facts->peers[p], &out);
-	}
+	for (size_t p = 0; p < facts->peer_count; p++)
+		peer_format(facts->peers[p].name, &facts->peers[p], &out);
+	if (facts->site.name)
+		peer_format(facts->site.name, &facts->site, &out);
 	return strbuf_take(&out);
 }
 
@@ -324,7 +335,10 @@ static bool field_store(struct facts *facts, const char *key, const char *value,
 		if (strcmp(peer_rows[i].name, dot + 1) != 0)
 			continue;
 		_cleanup_free_ char *name = str_ndup(key, (size_t)(dot - key));
-		return row_store(&peer_rows[i], facts_peer(facts, name), value, flavour);
+		if (strcmp(name, SITE_NAME) != 0)
+			return row_store(&peer_rows[i], facts_peer(facts, name), value, flavour);
+		str_set(&facts->site.name, SITE_NAME);
+		return row_store(&peer_rows[i], &facts->site, value, flavour);
 	}
 	return false;
 }

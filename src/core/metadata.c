@@ -53,6 +53,7 @@ static const char *type_name(enum param_type type)
 	case PARAM_SYSVARS:
 	case PARAM_SIZE:
 	case PARAM_HOSTS:
+	case PARAM_HOST:
 		break;
 	}
 	return "string";

@@ -161,7 +161,9 @@ const char *state_word(const struct facts *facts, const struct verdict *verdict)
 	case OCF_DEGRADED_PROMOTED:
 		return facts->record.mode == RECORD_ALONE && facts->server.source_on == TRI_NO ? STATE_ALONE : "primary";
 	case OCF_SUCCESS:
-		return facts->server.state != SERVER_UP ? "" : facts_leaf(facts) ? "leaf" : "replica";
+		if (facts->server.state != SERVER_UP)
+			return "";
+		return facts_on_site(facts) ? STATE_SECOND : facts_leaf(facts) ? "leaf" : "replica";
 	case OCF_DEGRADED:
 		break;
 	default:

@@ -246,8 +246,9 @@ static int semisync_replica(struct context *ctx, const struct facts *facts, stru
 	if ((runs && receiver_stop(ctx, facts, STATEMENT_STOP_RECEIVER, err)) ||
 	    outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_REPLICA, err, "on", on ? "ON" : "OFF", NULL)))
 		return -1;
-	return runs && outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", ctx->credentials.replication.user,
-					      "password", ctx->credentials.replication.password, NULL))
+	const struct account *account = facts_on_site(facts) ? &ctx->credentials.site : &ctx->credentials.replication;
+	return runs && outcome_ok(context_run(ctx, ctx->sql, STATEMENT_START_REPLICATION, err, "user", account->user, "password",
+					      account->password, NULL))
 		   ? -1
 		   : 0;
 }
@@ -278,7 +279,7 @@ static int position_set(struct context *ctx, struct error *err)
 
 static enum sql_outcome replicate(struct context *ctx, const struct peer_facts *peer, uint64_t delay_s, struct error *err)
 {
-	const struct account *account = &ctx->credentials.replication;
+	const struct account *account = context_account(ctx, peer);
 	_cleanup_free_ char *port = str_printf("%llu", (unsigned long long)peer->port),
 			    *delay = str_printf("%llu", (unsigned long long)delay_s);
 	enum sql_outcome outcome =
@@ -301,6 +302,16 @@ static int replicate_anyhow(struct context *ctx, const struct peer_facts *peer, 
 	return run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : outcome_ok(replicate(ctx, peer, delay_s, err));
 }
 
+/* Nobody at the other site waits for this node, and at home it counts again. Else the monitor sees to it. */
+static int semisync_for(struct context *ctx, const struct facts *facts, const struct peer_facts *peer, struct error *err)
+{
+	bool elsewhere = peer == &facts->site;
+	enum tri wrong = elsewhere ? TRI_YES : TRI_NO;
+	if (facts->server.replica_on != wrong || (!elsewhere && facts->source))
+		return 0;
+	return outcome_ok(context_run(ctx, ctx->sql, STATEMENT_SEMISYNC_REPLICA, err, "on", elsewhere ? "OFF" : "ON", NULL));
+}
+
 static int follow(struct context *ctx, const struct facts *facts, const char *node, struct error *err)
 {
 	const struct peer_facts *peer = facts_find(facts, node);
@@ -319,7 +330,7 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	/* A replica whose source side is on would wait for acknowledgements of what it applies. */
 	if (facts->server.source_on != TRI_NO && run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err))
 		return -1;
-	if (position_set(ctx, err))
+	if (position_set(ctx, err) || semisync_for(ctx, facts, peer, err))
 		return -1;
 	if (replicate_anyhow(ctx, peer, facts_leaf(facts) ? facts->delay_s : 0, err))
 		return -1;
@@ -416,7 +427,8 @@ static int bootstrap(struct context *ctx, struct error *err)
 	if (run(ctx, STATEMENT_AGENT_WRITES, err))
 		return -1;
 	if ((!root && account_create(ctx, &ctx->credentials.administration, dialect_administration_grants(ctx->dialect), err)) ||
-	    account_create(ctx, &ctx->credentials.replication, dialect_replication_grants(ctx->dialect), err))
+	    account_create(ctx, &ctx->credentials.replication, dialect_replication_grants(ctx->dialect), err) ||
+	    (ctx->credentials.site.user && account_create(ctx, &ctx->credentials.site, dialect_replication_grants(ctx->dialect), err)))
 		return -1;
 	/* Now, while no commit waits: MySQL locks a schema that waits for its acknowledgement, and then no mark can be read. */
 	if (run(ctx, STATEMENT_MARK_SCHEMA, err) || run(ctx, STATEMENT_MARK_TABLE, err))

@@ -77,13 +77,15 @@ int context_read_credentials(struct context *ctx, struct error *err)
 				 ctx->config.credentials);
 	int rc = credentials_parse(ctx->config.credentials, text, &ctx->credentials, err);
 	explicit_bzero(text, strlen(text));
-	if (rc == 0 && ctx->config.instance.clone_max > 1 && !ctx->credentials.replication.user) {
-		credentials_clear(&ctx->credentials);
-		return error_set(err, OCF_ERR_ARGS,
-				 "credentials %s has no [replication] section: user= and password= of the replication account are needed",
-				 ctx->config.credentials);
-	}
-	return rc;
+	const char *missing = NULL;
+	if (rc == 0 && ctx->config.instance.clone_max > 1 && !ctx->credentials.replication.user)
+		missing = "[replication] section: user= and password= of the replication account";
+	else if (rc == 0 && ctx->config.other_site.host && !ctx->credentials.site.user)
+		missing = "[site] section: user= and password= of the account for the parameter other_site";
+	if (!missing)
+		return rc;
+	credentials_clear(&ctx->credentials);
+	return error_set(err, OCF_ERR_ARGS, "credentials %s has no %s are needed", ctx->config.credentials, missing);
 }
 
 int context_open(struct context *ctx, char *const *env, struct error *err)
@@ -179,13 +181,19 @@ enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, stru
 	return outcome == SQL_OK ? dialect_of_connection(ctx, err) : outcome;
 }
 
-enum sql_outcome context_connect_peer(struct context *ctx, const char *host, uint64_t port, uint64_t deadline_ms, struct sql **ret,
+const struct account *context_account(const struct context *ctx, const struct peer_facts *peer)
+{
+	return str_equal(peer->name, SITE_NAME) ? &ctx->credentials.site : &ctx->credentials.replication;
+}
+
+enum sql_outcome context_connect_peer(struct context *ctx, const struct peer_facts *peer, uint64_t deadline_ms, struct sql **ret,
 				      struct error *err)
 {
-	struct sql_target target = {.host = host,
-				    .port = (unsigned int)port,
-				    .user = ctx->credentials.replication.user,
-				    .password = ctx->credentials.replication.password,
+	const struct account *account = context_account(ctx, peer);
+	struct sql_target target = {.host = peer->address,
+				    .port = (unsigned int)peer->port,
+				    .user = account->user,
+				    .password = account->password,
 				    .tls_required = ctx->config.tls};
 	if (!target.user) {
 		error_set(err, OCF_ERR_ARGS, "no replication account is configured");

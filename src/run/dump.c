@@ -22,7 +22,7 @@ static int dump_programs(char **ret_dump, char **ret_client, struct error *err)
 
 static int dump_load(struct context *ctx, const struct peer_facts *peer, struct error *err)
 {
-	const struct account *remote = &ctx->credentials.replication;
+	const struct account *remote = context_account(ctx, peer);
 	char *dump = NULL, *client = NULL;
 	if (dump_programs(&dump, &client, err))
 		return -1;

@@ -51,7 +51,7 @@ static int lock_take(struct context *ctx, const struct peer_facts *donor, const 
 		     struct error *err)
 {
 	struct sql_rows rows = {0};
-	if (context_connect_peer(ctx, donor->address, donor->port, clock_now_ms() + 5000, ret, err) != SQL_OK ||
+	if (context_connect_peer(ctx, donor, clock_now_ms() + 5000, ret, err) != SQL_OK ||
 	    context_run(ctx, *ret, STATEMENT_COPY_SESSION, err, NULL) != SQL_OK ||
 	    context_query(ctx, *ret, STATEMENT_COPY_LOCK, &rows, err, "attempt", attempt, NULL) != SQL_OK)
 		return -1;

@@ -525,6 +525,10 @@ void observe(struct context *ctx, unsigned int look, struct facts *ret)
 	} else if (ctx->server.pid != 0 && (look & LOOK_SERVER)) {
 		observe_server(ctx, look, &facts);
 	}
+	if (ctx->config.instance.clustered && ctx->config.other_site.host) {
+		facts.site = (struct peer_facts){.name = str_dup(SITE_NAME), .port = ctx->config.other_site.port};
+		facts.site.address = str_dup(ctx->config.other_site.host);
+	}
 	if (ctx->config.instance.clustered)
 		sources_observe(ctx, look & LOOK_PEERS, &facts);
 	if (ctx->config.instance.clustered && (look & LOOK_PEERS))

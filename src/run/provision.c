@@ -59,7 +59,7 @@ static bool is_current(struct context *ctx, const struct peer_facts *peer, const
 	struct error why;
 	bool current = false;
 	*ret_bytes = 0;
-	if (context_connect_peer(ctx, peer->address, peer->port, clock_now_ms() + 3000, &sql, &why) == SQL_OK &&
+	if (context_connect_peer(ctx, peer, clock_now_ms() + 3000, &sql, &why) == SQL_OK &&
 	    context_query(ctx, sql, STATEMENT_OBSERVE, &rows, &why, NULL) == SQL_OK) {
 		_cleanup_gtid_ struct gtid_set *executed =
 		    gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "executed") : NULL);
@@ -80,7 +80,7 @@ static bool is_current(struct context *ctx, const struct peer_facts *peer, const
 static const struct peer_facts *donor_choose(struct context *ctx, const struct facts *facts, const struct peer_facts *primary,
 					     uint64_t *ret_bytes)
 {
-	size_t first = facts->copies_failed % facts->peer_count;
+	size_t first = facts->peer_count ? facts->copies_failed % facts->peer_count : 0;
 	for (size_t n = 0; n < CURRENT_TRIES * facts->peer_count; n++) {
 		const struct peer_facts *peer = &facts->peers[(first + n) % facts->peer_count];
 		if ((peer->role == ROLE_REPLICA || peer->role == ROLE_LEAF) && peer->data == TRI_YES && peer->address &&
@@ -114,7 +114,7 @@ static int clone_limit(struct context *ctx, struct error *err)
 /* MySQL: this server has no data, and becomes the donor's. */
 static int clone_from(struct context *ctx, const struct peer_facts *donor, struct error *err)
 {
-	const struct account *account = &ctx->credentials.replication;
+	const struct account *account = context_account(ctx, donor);
 	_cleanup_free_ char *listed = str_printf("%s:%llu", donor->address, (unsigned long long)donor->port),
 			    *port = str_printf("%llu", (unsigned long long)donor->port);
 	uint64_t answer_ms = ctx->answer_ms;
@@ -157,18 +157,24 @@ static int give_up_data(struct context *ctx, const struct facts *facts, const st
 	return *missing ? errant_set_aside(ctx, missing, err) : 0;
 }
 
+/* Files are sent by a node of this cluster, which the recipient knows by what Corosync carries. */
+static bool comes_as_files(const struct context *ctx, const struct peer_facts *donor)
+{
+	return files_possible(ctx) && !str_equal(donor->name, SITE_NAME);
+}
+
 /* The backup program waits at its end for commits that are under way. Where those wait until a replica is there, and this node is to be it, it
  * would wait for ever; statements are read from a snapshot. Of little data they are the quicker way, too. */
 static bool files_wanted(const struct context *ctx, const struct peer_facts *primary, const struct peer_facts *donor, uint64_t bytes)
 {
 	bool waits = donor == primary && primary->waiting > 0 && ctx->config.durability == DURABILITY_MAJORITY;
-	return !waits && bytes > LITTLE && files_possible(ctx);
+	return !waits && bytes > LITTLE && comes_as_files(ctx, donor);
 }
 
 /* CLONE needs a plugin and one release on both sides: where it has failed, the other way is tried in turn. */
-static bool clone_wanted(const struct context *ctx, const struct facts *facts)
+static bool clone_wanted(const struct context *ctx, const struct facts *facts, const struct peer_facts *donor)
 {
-	return ctx->dialect->has_clone && !(facts->copies_failed % 2 == 1 && files_possible(ctx));
+	return ctx->dialect->has_clone && !(facts->copies_failed % 2 == 1 && comes_as_files(ctx, donor));
 }
 
 static int fill(struct context *ctx, const struct facts *facts, const struct peer_facts *primary, struct error *err)
@@ -179,13 +185,14 @@ static int fill(struct context *ctx, const struct facts *facts, const struct pee
 	if (space_check(ctx, bytes, err) || (!empty && give_up_data(ctx, facts, primary, err)))
 		return -1;
 	/* What comes up next is empty, and is filled in the next round. */
-	if (clone_wanted(ctx, facts))
+	if (clone_wanted(ctx, facts, donor))
 		return empty ? clone_from(ctx, donor, err) : server_down(ctx, err) ? -1 : datadir_set_aside(ctx, OWN_REPLACED, err);
 	if (ctx->dialect->from.flavour == GTID_FLAVOUR_MARIADB)
 		return files_wanted(ctx, primary, donor, bytes) ? files_from(ctx, donor, bytes, err) : dump_from(ctx, empty, donor, err);
-	if (!files_possible(ctx))
+	if (!comes_as_files(ctx, donor))
 		return error_set(err, OCF_ERR_INSTALLED,
-				 "before MySQL 8.0.26 a node is filled by xtrabackup and xbstream: install them on all nodes");
+				 "before MySQL 8.0.26 a node is filled by xtrabackup and xbstream, which must be installed on all nodes, "
+				 "and not from another site");
 	return files_from(ctx, donor, bytes, err);
 }
 
@@ -213,8 +220,8 @@ int provision(struct context *ctx, const struct facts *facts, const char *node, 
 	const struct peer_facts *primary = facts_find(facts, node);
 	if (!primary || !primary->address || !ctx->sql || !ctx->dialect)
 		return error_set(err, OCF_ERR_GENERIC, "the server or the address of %s is not there", node);
-	if (!ctx->credentials.replication.user)
-		return error_set(err, OCF_ERR_ARGS, "there is no [replication] account to fill this node with");
+	if (!context_account(ctx, primary)->user)
+		return error_set(err, OCF_ERR_ARGS, "there is no account in the credentials file to fill this node with");
 	int rc = primary->asked == TRI_YES
 		     ? fill(ctx, facts, primary, err)
 		     : error_set(err, OCF_ERR_GENERIC, "the primary %s cannot be asked for its position", primary->name);

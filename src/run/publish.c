@@ -358,7 +358,7 @@ static void wish_read(struct context *ctx, struct facts *facts)
 	struct attr_values values = {0};
 	_cleanup_free_ char *name = attr_name(ctx, "-fill");
 	bool wanted;
-	if ((ctx->config.provision != PROVISION_MANUAL && !facts->copies_failed) ||
+	if ((ctx->config.provision != PROVISION_MANUAL && !facts->copies_failed && !facts->site.name) ||
 	    cluster_attr_query(name, &values, ctx->deadline_ms, &ctx->last))
 		return;
 	const char *text = attr_values_get(&values, ctx->config.instance.node);
@@ -382,7 +382,8 @@ void peers_observe(struct context *ctx, struct facts *facts)
 static bool settled(const struct context *ctx)
 {
 	uint64_t age_ms;
-	return file_age_ms(ctx->local_file, &age_ms) && age_ms > SETTLED_MS;
+	/* Without the file nobody has promised anything yet: then it is the first promotion that may come. */
+	return (file_age_ms(ctx->local_file, &age_ms) || file_age_ms(ctx->server_marker, &age_ms)) && age_ms > SETTLED_MS;
 }
 
 static char *property_name(const struct context *ctx)
@@ -480,20 +481,34 @@ static int peer_ask(struct context *ctx, struct sql *sql, unsigned int look, str
 	if (context_query(ctx, sql, STATEMENT_OBSERVE, &rows, err, NULL) != SQL_OK)
 		return -1;
 	str_set(&peer->uuid, rows.rows ? sql_value(&rows, 0, "server_uuid") : NULL);
+	if (!peer->server_id && rows.rows && sql_value(&rows, 0, "server_id"))
+		(void)parse_u64(sql_value(&rows, 0, "server_id"), 0, UINT32_MAX, &peer->server_id);
 	peer->position = gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "executed") : NULL);
 	peer->purged = gtid_set_parse(ctx->dialect->from.flavour, rows.rows ? sql_value(&rows, 0, "purged") : NULL);
 	sql_rows_clear(&rows);
 	return peer->position ? 0 : error_set(err, OCF_ERR_GENERIC, "its position is not a GTID set");
 }
 
-static void peer_observe(struct context *ctx, unsigned int look, struct peer_facts *peer)
+/* The highest mark in what the other site holds: a node of this one says its own by itself. */
+static int site_ask(struct context *ctx, struct sql *sql, struct peer_facts *site, struct error *err)
+{
+	struct sql_rows rows = {0};
+	if (context_query(ctx, sql, STATEMENT_DATA_EPOCH, &rows, err, NULL) != SQL_OK)
+		return -1;
+	const char *epoch = rows.rows ? sql_value(&rows, 0, "epoch") : NULL;
+	if (epoch && parse_u64(epoch, 0, UINT64_MAX / 2, &site->data_epoch))
+		site->data_epoch_known = TRI_YES;
+	sql_rows_clear(&rows);
+	return site->data_epoch_known == TRI_YES ? 0 : error_set(err, OCF_ERR_GENERIC, "nobody was ever promoted there");
+}
+
+static void peer_observe(struct context *ctx, unsigned int look, struct peer_facts *peer, uint64_t connect_ms)
 {
 	struct error err = {0};
 	struct sql *sql = NULL;
-	uint64_t limit = clock_now_ms() + 3000;
-	if (context_connect_peer(ctx, peer->address, peer->port, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) ==
-		SQL_OK &&
-	    peer_ask(ctx, sql, look, peer, &err) == 0) {
+	uint64_t limit = clock_now_ms() + connect_ms;
+	if (context_connect_peer(ctx, peer, limit < ctx->deadline_ms ? limit : ctx->deadline_ms, &sql, &err) == SQL_OK &&
+	    peer_ask(ctx, sql, look, peer, &err) == 0 && (!str_equal(peer->name, SITE_NAME) || site_ask(ctx, sql, peer, &err) == 0)) {
 		peer->asked = TRI_YES;
 	} else {
 		peer->asked = TRI_NO;
@@ -505,9 +520,14 @@ static void peer_observe(struct context *ctx, unsigned int look, struct peer_fac
 void primary_observe(struct context *ctx, unsigned int look, struct facts *facts)
 {
 	const struct peer_facts *primary = facts_primary(facts), *source = facts_source(&ctx->config, facts);
-	if (!primary || !ctx->dialect)
+	if (!ctx->dialect)
 		return;
-	peer_observe(ctx, look, facts_peer(facts, primary->name));
+	/* Whose address has gone with its primary, or its network: an election does not wait for that. */
+	if (!primary && facts->site.name)
+		peer_observe(ctx, look, &facts->site, 1000);
+	if (!primary)
+		return;
+	peer_observe(ctx, look, facts_peer(facts, primary->name), 3000);
 	if (source != primary)
-		peer_observe(ctx, look & ~(unsigned int)LOOK_OBSTACLE, facts_peer(facts, source->name));
+		peer_observe(ctx, look & ~(unsigned int)LOOK_OBSTACLE, facts_peer(facts, source->name), 3000);
 }

@@ -83,6 +83,8 @@ def credentials(agent):
                         ("[replication]\nuser=a'b\npassword=topsecret1\n", ["[replication]", "user="])):
         agent.write(path, text, 0o600)
         refused(ARGS, words)
+    agent.write(path, good, 0o600)
+    agent.refuses(ARGS, "validate-all", [path, "[site]", "other_site"], env={"OCF_CHECK_LEVEL": "10"}, credentials=path, other_site="10.9.9.9")
     agent.write(path, "x" * 100000, 0o600)
     agent.call("start", credentials=path)
     check(not agent.servers(), "a server was started without credentials")

@@ -443,17 +443,37 @@ static const char *forget_source_law(enum decision decision)
 	return NULL;
 }
 
+/* The other site, when there is nobody of this cluster to follow, and its data are of a later epoch than any primary here has written. */
+static const char *site_law(bool filled)
+{
+	const struct peer_facts *site = &facts.site;
+	bool empty = gtid_set_empty(facts.server.executed), asked = facts.fill_asked == TRI_YES;
+	bool lacks_nothing = gtid_set_contains(site->position, facts.server.executed) &&
+			     (facts.server.has_source == TRI_NO || gtid_set_contains(site->position, facts.server.received));
+
+	for (size_t i = 0; i < facts.peer_count; i++)
+		LAW(peers[i].role != ROLE_PRIMARY || peers[i].epoch < facts.promised);
+	LAW(facts.peers_known == TRI_YES && facts.server.writable == TRI_NO && facts.local_role == ROLE_REPLICA);
+	LAW(site->asked == TRI_YES && site->position && site->data_epoch_known == TRI_YES && site->data_epoch > newest()->epoch);
+	LAW(!filled || !empty || facts.filling == TRI_YES || facts.server.user_data == TRI_NO);
+	LAW(lacks_nothing || asked || facts.filling == TRI_YES || (!filled && site->waiting > 0));
+	LAW(filled || (drained() && facts.filling != TRI_YES));
+	return NULL;
+}
+
 static const char *provision_law(const struct verdict *v)
 {
 	const struct peer_facts *primary = facts_find(&facts, v->target);
 	bool empty = gtid_set_empty(facts.server.executed) && (facts.server.has_source == TRI_NO || gtid_set_empty(facts.server.received));
 
 	LAW(facts.peers_known == TRI_YES);
-	LAW(primary && primary->role == ROLE_PRIMARY && primary->epoch >= facts.promised);
+	LAW(primary == &facts.site || (primary && primary->role == ROLE_PRIMARY && primary->epoch >= facts.promised));
 	LAW(facts.local_role == ROLE_REPLICA && facts.server.writable == TRI_NO);
 	LAW(facts.worker == TRI_NO || (facts.detached == TRI_YES && facts.worker == TRI_UNKNOWN));
 	LAW(facts.server.state == SERVER_UP);
 	LAW(facts.fill_asked == TRI_YES || facts.copies_failed == 0 || (facts.copies_failed < 5 && facts.copy_due == TRI_YES));
+	if (primary == &facts.site)
+		return site_law(true);
 	if (facts.filling == TRI_YES)
 		return NULL;
 	if (empty) {
@@ -481,6 +501,8 @@ static const char *follow_law(enum decision decision, const struct verdict *v)
 		LAW(gtid_set_contains(source->held, facts.server.executed));
 		return NULL;
 	}
+	if (source == &facts.site)
+		return site_law(false);
 	LAW(source->role == ROLE_PRIMARY && source->epoch >= facts.promised);
 	LAW(source->asked == TRI_YES);
 	LAW(gtid_set_contains(source->position, facts.server.executed) || source->waiting > 0);

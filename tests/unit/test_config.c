@@ -42,6 +42,17 @@ TEST(followers_are_hosts_with_or_without_a_port)
 	config_clear(&config);
 }
 
+TEST(the_other_site_is_one_host)
+{
+	const char *env[] = {"OCF_RESKEY_other_site=10.1.0.51:3307", NULL};
+	struct config config = loaded(env);
+
+	assert_string_equal(config.other_site.host, "10.1.0.51");
+	assert_int_equal(config.other_site.port, 3307);
+	config_clear(&config);
+	assert_null(config.other_site.host);
+}
+
 TEST(without_any_parameter_everything_has_its_default)
 {
 	const char *env[] = {NULL};
@@ -166,6 +177,8 @@ TEST(a_wrong_value_is_refused_with_the_parameter_the_value_and_what_would_be_rig
 	assert_refused("OCF_RESKEY_followers=a b;c", OCF_ERR_CONFIGURED, "\"b;c\"");
 	assert_refused("OCF_RESKEY_followers=[fe80::1", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
 	assert_refused("OCF_RESKEY_followers=:3306", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
+	assert_refused("OCF_RESKEY_other_site=a b", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
+	assert_refused("OCF_RESKEY_other_site=10.1.0.51:0", OCF_ERR_CONFIGURED, "HOST or HOST:PORT");
 	assert_refused("OCF_RESKEY_user=my\nsql", OCF_ERR_CONFIGURED, "control characters");
 }
 
@@ -277,12 +290,14 @@ static void assert_credentials_refused(const char *text, const char *part)
 TEST(accounts_are_read_as_an_option_file_has_them)
 {
 	struct credentials c =
-	    parsed("# accounts\n\n[administration]\r\n user = root \n[replication]\nuser=repl\npassword = \" a=b#c'\"\n; end");
+	    parsed("# accounts\n\n[administration]\r\n user = root \n[replication]\nuser=repl\npassword = \" a=b#c'\"\n; end\n"
+		   "[site]\nuser=dr\npassword=p\n");
 
 	assert_string_equal(c.administration.user, "root");
 	assert_string_equal(c.administration.password, "");
 	assert_string_equal(c.replication.user, "repl");
 	assert_string_equal(c.replication.password, " a=b#c'");
+	assert_string_equal(c.site.user, "dr");
 	credentials_clear(&c);
 	c = parsed("");
 	assert_null(c.administration.user);
@@ -298,6 +313,7 @@ TEST(a_wrong_credentials_file_is_refused_without_showing_what_is_in_it)
 	assert_credentials_refused("[replication]\nuser=repl\nhost=geheim\n", "line 3");
 	assert_credentials_refused("[replication]\nuser=repl\npassword=x\npassword=geheim\n", "line 4");
 	assert_credentials_refused("[replication]\nuser=repl\n", "needs a password");
+	assert_credentials_refused("[site]\nuser=dr\n", "needs a password");
 	assert_credentials_refused("[replication]\npassword=geheim\n", "needs user=");
 	assert_credentials_refused("[replication]\nuser=re'pl\npassword=geheim\n", "needs user=");
 	assert_credentials_refused("[replication]\nuser=a23456789012345678901234567890123\npassword=geheim\n", "32 characters");
@@ -307,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(followers_are_hosts_with_or_without_a_port),
+	    cmocka_unit_test(the_other_site_is_one_host),
 	    cmocka_unit_test(without_any_parameter_everything_has_its_default),
 	    cmocka_unit_test(the_parameters_of_a_cluster_are_read),
 	    cmocka_unit_test(two_nodes_to_promote_are_no_candidate),

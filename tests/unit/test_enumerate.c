@@ -218,6 +218,67 @@ TEST(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas)
 	counters_say("followers", STEP_FORGET_SOURCE);
 }
 
+static void site_turn(void)
+{
+	static const struct dial dials[] = {
+	    DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME),
+	    DIAL(server.received, POSITION, NOT_KNOWN, LESS, MORE),
+	    TRI(server.has_source),
+	    DIAL(server.user_data, ENUM, TRI_UNKNOWN, TRI_NO, TRI_YES),
+	    DIAL(diverged_twice, ENUM, TRI_NO, TRI_YES),
+	    DIAL(filling, ENUM, TRI_NO, TRI_YES),
+	    DIAL(detached, ENUM, TRI_NO, TRI_YES),
+	    DIAL(fill_asked, ENUM, TRI_NO, TRI_YES),
+	    DIAL(server.data_epoch, NUMBER, EPOCH - 1, EPOCH),
+	    TRI(server.data_epoch_known),
+	    DIAL(disconnected_ms, NUMBER, 0, 60000),
+	};
+
+	/* This cluster's own primary: none, a deposed one, one that is followed. */
+	for (uint64_t epoch = EPOCH - 2; epoch <= EPOCH; epoch++) {
+		peers[0].role = epoch < EPOCH - 1 ? ROLE_REPLICA : ROLE_PRIMARY;
+		peers[0].epoch = epoch;
+		struct facts base = facts;
+		dials_each_three(dials, ARRAY_LENGTH(dials), &base, judge_follow);
+		facts = base;
+	}
+}
+
+TEST(the_other_site_is_followed_only_without_a_primary_here_and_nothing_is_given_away_unasked_that_it_lacks)
+{
+	static char site[] = SITE_NAME, address[] = "10.1.0.51", uuid[] = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+	counters_reset();
+	for (size_t f = 0; f < 2; f++) {
+		world(flavours[f], 3, DURABILITY_MAJORITY);
+		facts.site = (struct peer_facts){.name = site, .address = address, .port = 3306, .uuid = uuid};
+		facts.peers_known = TRI_YES;
+		facts.local_role = ROLE_REPLICA;
+		facts.server.writable = TRI_NO;
+		facts.promised = EPOCH;
+		facts.record = records[BEFORE];
+		facts.server.state = SERVER_UP;
+		facts.server.executed = positions[flavour][SAME];
+		facts.server.has_source = facts.worker = TRI_NO;
+		facts.server.data_epoch = EPOCH;
+		facts.server.data_epoch_known = TRI_YES;
+		for (int asked = TRI_UNKNOWN; asked <= TRI_YES; asked++) {
+			for (int p = NOT_KNOWN; p < POSITION_COUNT; p++) {
+				facts.site.asked = (enum tri)asked;
+				facts.site.position = positions[flavour][p];
+				facts.site.waiting = p == OTHER;
+				for (uint64_t epoch = EPOCH - 2; epoch <= EPOCH; epoch++) {
+					facts.site.data_epoch = epoch;
+					facts.site.data_epoch_known = tri_of(epoch != EPOCH - 2);
+					site_turn();
+				}
+			}
+		}
+	}
+	counters_say("second sites", STEP_PROVISION);
+	counters_say("second sites", STEP_FOLLOW);
+}
+
 static void starter_turn(void)
 {
 	static const struct dial dials[] = {
@@ -421,6 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_demotion_releases_nobody_who_waits_for_an_acknowledgement),
 	    cmocka_unit_test(data_is_given_away_only_for_a_known_primarys_and_never_somebodys_schemas),
+	    cmocka_unit_test(the_other_site_is_followed_only_without_a_primary_here_and_nothing_is_given_away_unasked_that_it_lacks),
 	    cmocka_unit_test(a_server_is_launched_only_where_nothing_runs_and_initialised_only_where_nothing_is),
 	    cmocka_unit_test(a_stop_succeeds_only_where_nothing_runs_and_shuts_nothing_down_while_commits_wait),
 	    cmocka_unit_test(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary),

@@ -20,9 +20,9 @@ mysqlx = OFF
 LONGEST = 2.0                       # both share two processors
 
 
-def second(lab):
+def second(lab, **params):
     spec = resources.systole(lab.flavour, config="/etc/mysql/second.cnf", datadir=DIRECTORY, socket=SOCKET, port=PORT,
-                             pid="/run/mysqld/second.pid", log="/var/log/mysql/second.log")
+                             pid="/run/mysqld/second.pid", log="/var/log/mysql/second.log", **params)
     return dataclasses.replace(spec, id="db2")
 
 
@@ -30,18 +30,28 @@ def address(lab):
     return lab.vip.rsplit(".", 1)[0] + ".52"
 
 
-def create(lab):
-    for node in lab.nodes:
+def configure(lab, ids=None, tickets=(), **params):
+    """db2, with its address. `ids`: the first node's server_id; else they are the cluster's. `tickets`: databases whose role goes by one."""
+    for at, node in enumerate(lab.nodes):
         text = SECOND_CNF if lab.flavour.name == "mysql" else SECOND_CNF.replace("mysqlx = OFF\n", "")
+        text += f"server_id = {ids + at}\n" if ids else ""
         write_text(node.path("/etc/mysql/second.cnf"), text)
         node.run(["install", "-d", "-m", "750", "-o", "mysql", "-g", "mysql", DIRECTORY], check=True)
     top = ElementTree.Element("configuration")
     wanted = ElementTree.SubElement(top, "resources")
-    wanted.append(resources.clone(second(lab)))
+    wanted.append(resources.clone(second(lab, **params)))
     wanted.append(resources.virtual_ip(address(lab), "vip2"))
-    top.append(resources.constraints(second(lab), "vip2"))
+    constraints = resources.constraints(second(lab), "vip2")
+    for db in tickets:
+        ElementTree.SubElement(constraints, "rsc_ticket", {
+            "id": f"{db}-ticket", "rsc": f"{db}-clone", "rsc-role": "Promoted", "ticket": db, "loss-policy": "demote"})
+    top.append(constraints)
     lab.on_live_node(["cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"],
                      stdin=ElementTree.tostring(top, encoding="unicode"))
+
+
+def create(lab):
+    configure(lab)
     lab.wait_until(lambda: settled(lab), 180, "the second database to be up")
     lab.wait_until(lambda: acknowledged(lab), 180, "the replicas of the second database to be filled")
 
@@ -113,6 +123,8 @@ def remove(lab):
     for kind, name in (("rsc_colocation", "vip2-with-primary"), ("rsc_order", "vip2-after-promote"), ("rsc_order", "vip2-after-demote"),
                        ("primitive", "vip2"), ("clone", "db2-clone")):
         lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}"/>'])
+    for node in lab.nodes:
+        node.run(["rm", "-rf", DIRECTORY], check=True)
     lab.cleanup()
 
 

@@ -10,30 +10,41 @@ MONITOR_S = 2           # of a replica
 READS = """
 <configuration>
  <resources>
-  <primitive id="reads" class="ocf" provider="heartbeat" type="IPaddr2">
-   <instance_attributes id="reads-params"><nvpair id="reads-ip" name="ip" value="{ip}"/>
-    <nvpair id="reads-mask" name="cidr_netmask" value="24"/></instance_attributes>
-   <operations><op id="reads-monitor" name="monitor" interval="5s" timeout="20s"/></operations>
+  <primitive id="{name}" class="ocf" provider="heartbeat" type="IPaddr2">
+   <instance_attributes id="{name}-params"><nvpair id="{name}-ip" name="ip" value="{ip}"/>
+    <nvpair id="{name}-mask" name="cidr_netmask" value="24"/></instance_attributes>
+   <operations><op id="{name}-monitor" name="monitor" interval="5s" timeout="20s"/></operations>
   </primitive>
  </resources>
  <constraints>
-  <rsc_location id="reads-where-current" rsc="reads">
-   <rule id="reads-rule" score="-INFINITY" boolean-op="or">
-    <expression id="reads-not-now" attribute="db-reads" operation="ne" value="1"/>
-    <expression id="reads-not-known" attribute="db-reads" operation="not_defined"/>
+  <rsc_location id="{name}-where-current" rsc="{name}">
+   <rule id="{name}-rule" score="-INFINITY" boolean-op="or">
+    <expression id="{name}-not-now" attribute="{db}-reads" operation="ne" value="1"/>
+    <expression id="{name}-not-known" attribute="{db}-reads" operation="not_defined"/>
    </rule>
   </rsc_location>
-  <rsc_colocation id="reads-with-db" rsc="reads" with-rsc="db-clone" score="INFINITY"/>
-  <rsc_colocation id="reads-beside-primary" rsc="reads" with-rsc="db-clone" with-rsc-role="Promoted" score="-100"/>
+  <rsc_colocation id="{name}-with-{db}" rsc="{name}" with-rsc="{db}-clone" score="INFINITY"/>
+  <rsc_colocation id="{name}-beside-primary" rsc="{name}" with-rsc="{db}-clone" with-rsc-role="Promoted" score="-100"/>
  </constraints>
 </configuration>"""
+
+
+def create(lab, name, db, ip):
+    """An address for reads from the database db."""
+    lab.on_live_node(["cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"],
+                     stdin=READS.format(name=name, db=db, ip=ip))
+
+
+def remove(lab, name, db):
+    for kind, suffix in (("rsc_location", "where-current"), ("rsc_colocation", f"with-{db}"), ("rsc_colocation", "beside-primary")):
+        lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}-{suffix}"/>'])
+    lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<primitive id="{name}"/>'])
 
 
 def start(lab):
     """A second address, for reads."""
     primary = lab.wait_settled(120, failures_ok=True)
-    lab.on_live_node(["cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"],
-                     stdin=READS.format(ip=lab.vip.rsplit(".", 1)[0] + ".51"))
+    create(lab, "reads", "db", lab.vip.rsplit(".", 1)[0] + ".51")
     found = wait_for_reader(lab, lambda name: name and name != primary, 30, "a replica to serve reads")
     return f"{primary} is the primary, {found} serves reads"
 

@@ -188,7 +188,8 @@ class Lab:
         base = self.facts["base"]
         device = self.network.client_address if self.facts["qdevice"] else None
         accounts = {"administration": ("systole", secrets.token_hex(16)),
-                    "replication": ("systole_repl", secrets.token_hex(16))}
+                    "replication": ("systole_repl", secrets.token_hex(16)),
+                    "site": ("systole_site", secrets.token_hex(16))}
         files = {"/etc/hosts": hosts,
                  "/etc/corosync/corosync.conf": cluster.corosync_conf(self.name, names, self.facts["token"], device),
                  "/etc/systole-lab/cib.xml": cluster.seed_cib(base),
