@@ -191,14 +191,15 @@ static char *provisioning(struct context *ctx, char **word)
 	return str_printf("provisioning %llu%%:%s", (unsigned long long)percent, what);
 }
 
-/* After a promotion Pacemaker begins the address and the monitors at once, and clients wait for the address. */
+/* After a promotion's last notification Pacemaker begins the address and the monitors at once, and clients wait for the address. A monitor
+ * that begins before that notification is not held up: the notification waits for its end, and the address for all notifications. */
 #define JUST_PROMOTED_MS 400
 #define AFTER_PROMOTION_MS 250
 
 static void let_address_start(const struct context *ctx)
 {
 	uint64_t age_ms;
-	if (ctx->config.instance.interval_ms && file_age_ms(ctx->local_file, &age_ms) && age_ms < JUST_PROMOTED_MS)
+	if (ctx->config.instance.interval_ms && file_age_ms(ctx->promoted_file, &age_ms) && age_ms < JUST_PROMOTED_MS)
 		clock_pause_ms(AFTER_PROMOTION_MS);
 }
 
@@ -415,6 +416,8 @@ static struct verdict notify(struct context *ctx)
 	if (!in->notify_type || !in->notify_operation || strcmp(in->notify_operation, "promote") != 0 || !in->notify_promote || !in->node)
 		return verdict;
 	bool round = strcmp(in->notify_type, "pre") == 0, other = strcmp(in->notify_promote, in->node) != 0;
+	if (!round)
+		(void)file_write(ctx->promoted_file, "", 0600, &err);
 	if (!round && (!other || settled(ctx)))
 		return verdict;
 	hurry(ctx);

@@ -194,6 +194,20 @@ def stop_with_bad_configuration(agent):
     agent.expect(OK, "stop", datadir="relative")
 
 
+def address_first(agent):
+    """The monitors that Pacemaker begins with the address leave the processors to it; one in the middle of the promotion is not held up: the
+    notification that the address waits for would wait for its end."""
+    agent.promoted()
+    notice = {"CRM_meta_on_node": "node1", "CRM_meta_notify_operation": "promote", "CRM_meta_notify_promote_uname": "node1"}
+    agent.expect(OK, "notify", CRM_meta_notify_type="pre", **notice)
+    before = agent.expect(PROMOTED, "monitor", interval=1).seconds
+    agent.expect(OK, "notify", CRM_meta_notify_type="post", **notice)
+    after = agent.expect(PROMOTED, "monitor", interval=1).seconds
+    time.sleep(0.5)
+    later = agent.expect(PROMOTED, "monitor", interval=1).seconds
+    check(before < 0.25 <= after and later < 0.25, f"the monitors took {before:.2f}, {after:.2f} and {later:.2f} s")
+
+
 def trace(agent):
     """OCF_TRACE_RA: what was seen and decided, and no secret."""
     agent.restore()
@@ -222,5 +236,6 @@ TESTS = [
     ("an agent killed before it has closed root's account", killed_before_root_is_closed),
     ("an agent killed while it initialises", killed_in_initialise),
     ("stop with a configuration that is not valid any more", stop_with_bad_configuration),
+    ("the monitors after a promotion wait for the address", address_first),
     ("a trace says what was decided, and no password", trace),
 ]
