@@ -52,6 +52,7 @@ enum statement {
 	STATEMENT_APPLIER, /* id of the applier's thread, for KILL; NULL where it can always be stopped */
 	STATEMENT_FORGET_SOURCE,
 	STATEMENT_SET_POSITION, /* {set}: where replication goes on from; MariaDB */
+	STATEMENT_ROTATE_BINLOG,
 	STATEMENT_RESET_BINLOG,
 	STATEMENT_SET_BINLOG_STATE, /* {set}; MariaDB */
 	STATEMENT_COPY_SESSION,	    /* before the lock is taken */

@@ -108,6 +108,9 @@ static struct verdict decide_candidate(const struct config *config, const struct
 	}
 	if (facts->reported != TRI_YES)
 		return verdict_target(STEP_REPORT, self, "%s", "");
+	/* While the others attach: what promote would do next. If nothing comes of the promotion, the monitor sets a source. */
+	if (server->has_source == TRI_YES)
+		return verdict_step(STEP_FORGET_SOURCE, "%s", "");
 	return verdict_done(OCF_SUCCESS, "%s", "");
 }
 

@@ -31,6 +31,9 @@
 	    "information_schema.processlist WHERE command = 'Query' AND state LIKE 'Waiting for% lock') AS found WHERE seconds >= enough " \
 	    "ORDER BY seconds DESC LIMIT 1"
 
+/* The next events go into a new file. LOCAL: not written to the binary log itself. */
+#define ROTATE_STATEMENT [STATEMENT_ROTATE_BINLOG] = "FLUSH LOCAL BINARY LOGS"
+
 /* The table of marks, the same everywhere. Its schema is named after us and holds nothing else. */
 #define MARK_STATEMENTS                                                                                                        \
 	[STATEMENT_DATA_EPOCH] = "SELECT MAX(epoch) AS epoch FROM systole.mark",                                               \
@@ -131,6 +134,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_TURN_AWAY] = "SET GLOBAL offline_mode = ON",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    COPY_STATEMENTS,
+	    ROTATE_STATEMENT,
 	    MARK_STATEMENTS,
 	    OBSTACLE_STATEMENT,
 	},
@@ -298,6 +302,7 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_PASSWORD_HASH] = "SELECT PASSWORD({password}) AS hash",
 	    EXPIRY_STATEMENTS("expire_logs_days"),
 	    COPY_STATEMENTS,
+	    ROTATE_STATEMENT,
 	    MARK_STATEMENTS,
 	    OBSTACLE_STATEMENT,
 	},

@@ -338,8 +338,13 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 	return ctx->config.power_safe ? dir_sync_all(ctx->config.datadir, err) : 0;
 }
 
+/* What a promotion does with it, while the others attach. Of each of them the server looks for the place from the beginning of a file, which
+ * may be a gigabyte; the mark, and so the promotion, waits for one of them. */
 static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)
 {
+	struct error why;
+	if (run(ctx, STATEMENT_ROTATE_BINLOG, &why))
+		log_warning("the binary log is not continued in a new file: %s", why.sentence);
 	return replication_stop(ctx, facts, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
 }
 
