@@ -274,7 +274,7 @@ static struct verdict promote(struct context *ctx)
 	ctx->reads_round = true;
 	/* The others attach in their notification after this, at the latest. */
 	ctx->patience_ms = clock_now_ms() + 1000;
-	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK, &facts);
+	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK | LOOK_PEERS | LOOK_ACCOUNTS, &facts);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
 	if (verdict.code != OCF_SUCCESS) {
@@ -320,7 +320,7 @@ static struct verdict notify_round(struct context *ctx)
 	if (ctx->near_ms > ctx->patience_ms + 3000)
 		ctx->near_ms = ctx->patience_ms + 3000;
 	struct facts facts = {0};
-	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK, &facts);
+	struct verdict verdict = run_loop(ctx, decide_round, LOOK_SERVER | LOOK_MARK | LOOK_PEERS, &facts);
 	bool in_vain = round_in_vain(&ctx->config, &facts);
 	if (in_vain || score_is_due(&ctx->config, &facts))
 		publish_score(ctx, &facts);

@@ -486,7 +486,7 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->moment_over = tri_of(now >= ctx->moment_ms);
 	facts->patience_over = tri_of(now >= ctx->patience_ms);
 	facts->close_failures = ctx->close_failures;
-	facts->sysvars_set = tri_of(ctx->sysvars_set);
+	facts->sysvars_set = tri_of(ctx->sysvars_set || ctx->config.promoted_sysvars.count + ctx->config.unpromoted_sysvars.count == 0);
 	facts->detached = tri_of(ctx->detached);
 	facts->marked = ctx->marked;
 	facts->opened_now = tri_of(ctx->opened_now);
