@@ -55,6 +55,9 @@ void publish_reads(struct context *ctx, enum tri reads);	       /* UNKNOWN: no a
 void clean_observe(struct context *ctx, struct facts *facts);
 void primary_observe(struct context *ctx, unsigned int look, struct facts *facts);
 
+/* In a database that has none of the accounts: opens it for the agent, creates them and the table of marks, and closes it. */
+int bootstrap(struct context *ctx, struct error *err);
+
 /* Points the servers of the parameter to this primary, in the background. Returns what is wrong with the first of them, or NULL. */
 char *followers_tend(struct context *ctx, uint64_t epoch);
 

@@ -343,7 +343,8 @@ static int follow(struct context *ctx, const struct facts *facts, const char *no
 static int forget_source(struct context *ctx, const struct facts *facts, struct error *err)
 {
 	struct error why;
-	if (run(ctx, STATEMENT_ROTATE_BINLOG, &why))
+	bool damaged = facts->server.applier_error; /* then nobody attaches: it is to fetch its relay log again */
+	if (!damaged && run(ctx, STATEMENT_ROTATE_BINLOG, &why))
 		log_warning("the binary log is not continued in a new file: %s", why.sentence);
 	return replication_stop(ctx, facts, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
 }
@@ -395,52 +396,6 @@ static int outsiders_cut(struct context *ctx, struct error *err)
 	sql_rows_clear(&rows);
 	ctx->outsiders_cut = true; /* they end on their own time */
 	return 0;
-}
-
-/* MariaDB writes CREATE USER into the binary log as it stands: it gets the hash. MySQL does that itself. */
-static char *password_hash(struct context *ctx, const struct account *account, struct error *err)
-{
-	struct sql_rows rows = {0};
-	if (!account->user || !dialect_statement(ctx->dialect, STATEMENT_PASSWORD_HASH))
-		return str_dup("");
-	if (context_query(ctx, ctx->sql, STATEMENT_PASSWORD_HASH, &rows, err, "password", account->password, NULL) != SQL_OK)
-		return NULL;
-	const char *value = sql_value(&rows, 0, "hash");
-	char *hash = value ? str_dup(value) : NULL;
-	sql_rows_clear(&rows);
-	if (!hash)
-		error_set(err, OCF_ERR_GENERIC, "the server gives no hash of the password of %s", account->user);
-	return hash;
-}
-
-static int account_create(struct context *ctx, const struct account *account, const char *const *statements, struct error *err)
-{
-	_cleanup_free_ char *hash = password_hash(ctx, account, err);
-	if (!hash)
-		return -1;
-	const struct statement_arg args[] = {
-	    {"user", account->user}, {"password", account->password}, {"hash", hash}, {"require", ctx->config.tls ? "REQUIRE SSL" : ""}};
-	for (; account->user && *statements; statements++)
-		if (outcome_ok(context_run_text(ctx, ctx->sql, *statements, args, ARRAY_LENGTH(args), err)))
-			return error_wrap(err, "creating the account %s", account->user);
-	return 0;
-}
-
-static int bootstrap(struct context *ctx, struct error *err)
-{
-	bool root = ctx->credentials.administration.user && strcmp(ctx->credentials.administration.user, "root") == 0;
-	if (run(ctx, STATEMENT_AGENT_WRITES, err))
-		return -1;
-	if ((!root && account_create(ctx, &ctx->credentials.administration, dialect_administration_grants(ctx->dialect), err)) ||
-	    account_create(ctx, &ctx->credentials.replication, dialect_replication_grants(ctx->dialect), err) ||
-	    (ctx->credentials.site.user && account_create(ctx, &ctx->credentials.site, dialect_replication_grants(ctx->dialect), err)))
-		return -1;
-	/* Now, while no commit waits: MySQL locks a schema that waits for its acknowledgement, and then no mark can be read. */
-	if (run(ctx, STATEMENT_MARK_SCHEMA, err) || run(ctx, STATEMENT_MARK_TABLE, err))
-		return -1;
-	ctx->opened_now = true;
-	log_info("the accounts of %s were created", ctx->config.credentials);
-	return run(ctx, STATEMENT_CLOSE_WRITES, err);
 }
 
 static int sysvars_set(struct context *ctx, const struct sysvars *list, const char *parameter, struct error *err)

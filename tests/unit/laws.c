@@ -434,6 +434,8 @@ static const char *forget_source_law(enum decision decision)
 
 	if (decision == PROMOTE || decision == ROUND) {
 		LAW(drained() && facts.server.receiver == THREAD_STOPPED);
+		/* In the round: only the candidate, and not before the others have its word. */
+		LAW(decision == PROMOTE || (facts.reported == TRI_YES && str_equal(config.instance.notify_promote, config.instance.node)));
 		return NULL;
 	}
 	/* What it cannot read there the primary has, and enough others. */

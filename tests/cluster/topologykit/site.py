@@ -114,6 +114,14 @@ def fails_over(lab):
     return f"{primary} -> {lab.primary()}; db2 has everything {time.monotonic() - at:.1f} s later"
 
 
+def promoted(lab, db):
+    """Seconds from the ticket's grant to a primary."""
+    at = time.monotonic()
+    ticket(lab, db, "--grant")
+    lab.wait_until(lambda: lab.primary(db) is not None, 60, f"{db} to be promoted")
+    return time.monotonic() - at
+
+
 def planned(lab):
     """The role goes from one site to the other: nothing is lost, and the first one becomes the second."""
     application = lab.start_writers()
@@ -124,10 +132,7 @@ def planned(lab):
     finally:
         log = application.stop()
     lab.wait_until(lambda: replicates(lab, "db2"), 60, "db2 to have the rest")
-    at = time.monotonic()
-    ticket(lab, "db2", "--grant")
-    lab.wait_until(lambda: lab.primary("db2") is not None, 60, "db2 to be promoted")
-    took = time.monotonic() - at
+    took = promoted(lab, "db2")
     check(not log.lost(rows(lab, "db2", lab.primary("db2"))), "acknowledged writes are missing at the second site")
     writes = lab.start_writers(host=instances.address(lab), port=PORT)
     try:
@@ -156,10 +161,7 @@ def disaster(lab):
     lab.on_live_node(["crm_resource", "--resource", "db2-clone", "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"])
     lab.wait_until(lambda: not servers(lab, DIRECTORY), 60, "db2 to be gone")
     ticket(lab, "db2", "--revoke")
-    at = time.monotonic()
-    ticket(lab, "db", "--grant")
-    lab.wait_until(lambda: lab.primary() is not None, 60, "db to be promoted")
-    took = time.monotonic() - at
+    took = promoted(lab, "db")
     writes = lab.start_writers()
     try:
         writes.wait_for_ack(timeout=60)
