@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 TIMEOUT = 0.3               # of a connect, of a handshake, of one INSERT
 LOGIN_PATIENCE = 0.1        # after this another one is begun beside it
+REFUSED_PATIENCE = 0.05     # of an INSERT to a server that refused the one before: its address may be gone
 ROWS_PER_WRITER = 10_000_000
 ROWS_PER_RUN = 1_000_000_000
 
@@ -57,7 +58,7 @@ class Notes:
 
 
 class Writer(threading.Thread):
-    """One writer: an INSERT per period, and while there is no connection a new attempt per period."""
+    """One writer: an INSERT per period, over the same connection while the server answers; without one, a new attempt per period."""
 
     def __init__(self, options, notes, number, stop):
         super().__init__(daemon=True)
@@ -155,10 +156,14 @@ class Writer(threading.Thread):
             with self.connection.cursor() as cursor:
                 cursor.execute("INSERT INTO lab.writes (id, writer, server) VALUES (%s, %s, @@hostname)", (row, self.number))
             self.notes.note("A", self.session, row)
+            self.connection._read_timeout = TIMEOUT
         except Exception as failed:
-            kind = "R" if was_refused(failed) else "U"
-            self.notes.note(kind, self.session, row, error_text(failed))
-            self.close()
+            refused = was_refused(failed)
+            self.notes.note("R" if refused else "U", self.session, row, error_text(failed))
+            if refused:
+                self.connection._read_timeout = REFUSED_PATIENCE
+            else:
+                self.close()
 
     def close(self):
         """Drops the connection without a word to the server, which may not be there to hear it."""
