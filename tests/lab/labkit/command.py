@@ -28,7 +28,7 @@ def do_build(options):
 def do_up(options):
     started = time.monotonic()
     lab = Lab(options.name).up(server=options.server, nodes=options.nodes, token=options.token,
-                               agent=not options.no_agent, disk_mib=options.disk_size,
+                               agent=not options.no_agent, disk_mib=options.disk_size, in_memory=options.in_memory,
                                in_cluster=not options.no_cluster, qdevice=options.qdevice)
     say(f"{len(lab.nodes)} nodes with {options.server} are up after {time.monotonic() - started:.1f} s; "
         f"the virtual IP will be {lab.vip}; next: `lab resource`, `lab enter node1 crm_mon`, `lab down`")
@@ -140,6 +140,7 @@ def parser():
     up.add_argument("--qdevice", action="store_true", help="a quorum device votes too (corosync-qnetd beside the client)")
     up.add_argument("--token", type=int, default=1000, help="Corosync's token timeout in ms (1000)")
     up.add_argument("--disk-size", type=int, default=2048, metavar="MIB", help="size of a node's data disk in MiB (2048)")
+    up.add_argument("--in-memory", action="store_true", help="the data disks are in memory: the nodes do not wait for each other's flushes")
     up.add_argument("--no-agent", action="store_true", help="do not build the project; only other agents are there")
     up.add_argument("--no-cluster", action="store_true", help="start neither Corosync nor Pacemaker")
     resource = verb("resource", do_resource, "create fencing, the database and the virtual IP")

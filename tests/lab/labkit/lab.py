@@ -53,7 +53,8 @@ class Lab:
 
     @property
     def facts(self):
-        """What `up` wrote down: server, nodes, subnet, token, qdevice, lower, disk_mib, agent, owner, complete."""
+        """What `up` wrote down: server, nodes, subnet, token, qdevice, lower, disk_mib, in_memory, agent, owner,
+        complete."""
         if self._facts is None:
             text = read_text(self.directory + "/lab.json")
             if text is None:
@@ -76,6 +77,11 @@ class Lab:
     @property
     def disk_mib(self):
         return self.facts["disk_mib"]
+
+    @property
+    def disks(self):
+        """Where the nodes' data disks are: on the machine's disk, or in the lab's directory, which is in memory."""
+        return self.directory + "/disks" if self.facts["in_memory"] else f"{DISKS}/{self.name}"
 
     @property
     def network(self):
@@ -121,9 +127,13 @@ class Lab:
 
     # Up
 
-    def up(self, server="mariadb", nodes=3, token=1000, agent=True, disk_mib=2048, in_cluster=True, wait=True,
-           qdevice=False):
-        """Makes the lab and, unless told otherwise, waits until all nodes are online with a DC (and a quorum device votes). Returns the Lab."""
+    def up(self, server="mariadb", nodes=3, token=1000, agent=True, disk_mib=2048, in_memory=False, in_cluster=True,
+           wait=True, qdevice=False):
+        """Makes the lab and, unless told otherwise, waits until all nodes are online with a DC (and a quorum device votes). Returns the Lab.
+
+        in_memory: the data disks are files in memory, for tests that measure: three nodes that flush to one disk wait for each other,
+        which nodes of their own do not. What a power cut loses is the same.
+        """
         require_root()
         if server not in FLAVOURS:
             raise LabError(f"unknown server {server!r}: there are {', '.join(FLAVOURS)}")
@@ -134,7 +144,8 @@ class Lab:
         base, installed = prepare(server, agent)
         with locked(lock_of("lab." + self.name), f"another command on lab {self.name!r}"):
             layer = self.directory + "/agent"
-            self.claim(server=server, nodes=nodes, token=token, agent=installed, disk_mib=disk_mib, base=base,
+            self.claim(server=server, nodes=nodes, token=token, agent=installed, disk_mib=disk_mib,
+                       in_memory=in_memory, base=base,
                        lower=f"{layer}:{base}" if installed else base, in_cluster=in_cluster, qdevice=qdevice)
             try:
                 if installed:
@@ -236,11 +247,14 @@ class Lab:
         for node_directory in glob.glob(f"/sys/fs/cgroup/*/systole-lab/{self.name}/*") + \
                 glob.glob(f"/sys/fs/cgroup/systole-lab/{self.name}/*/"):
             remove_directories_up(node_directory.rstrip("/"), 3)
+        self.detach_disks()
         unmount_below(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         if os.path.isdir(STATE) and not os.listdir(STATE):
             os.rmdir(STATE)
-        self.remove_disks()
+        shutil.rmtree(f"{DISKS}/{self.name}", ignore_errors=True)
+        if os.path.isdir(DISKS) and not os.listdir(DISKS):
+            os.rmdir(DISKS)
         self._facts = self._nodes = None
 
     def end_processes(self):
@@ -263,17 +277,13 @@ class Lab:
                 pids = " ".join(str(pid) for pid, _ in sorted(remaining or found))
                 raise LabError(f"processes of lab {self.name!r} do not end: {pids}")
 
-    def remove_disks(self):
-        directory = f"{DISKS}/{self.name}"
+    def detach_disks(self):
         end = time.monotonic() + 5
-        for image in glob.glob(directory + "/*"):
+        for image in glob.glob(f"{DISKS}/{self.name}/*") + glob.glob(self.directory + "/disks/*"):
             while loop_devices(image) and time.monotonic() < end:
                 time.sleep(0.01)
             for device in loop_devices(image):
                 run(["losetup", "-d", "/dev/" + device], check=False)
-        shutil.rmtree(directory, ignore_errors=True)
-        if os.path.isdir(DISKS) and not os.listdir(DISKS):
-            os.rmdir(DISKS)
 
     # The cluster
 

@@ -9,10 +9,12 @@ import time
 
 from . import process
 from .cgroup import Cgroup
-from .paths import DISKS, NODE_FILES
+from .paths import NODE_FILES
 from .shell import LabError, Result, last_words, locked, read_text, run, write_text
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
+LOOP_GET_STATUS64 = 0x4C05
+LOOP_INFO64_SIZE = 232
 NO_LOG_FLUSH = 2            # drops what was not synced, as a power cut does
 INSIDE = ["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
 
@@ -24,7 +26,7 @@ class Node:
         self.name = f"node{number}"
         self.directory = f"{lab.directory}/nodes/{self.name}"
         self.upper = self.directory + "/upper"
-        self.disk = f"{DISKS}/{lab.name}/{self.name}.img"
+        self.disk = f"{lab.disks}/{self.name}.img"
         self.cgroup = Cgroup(lab.name, self.name)
 
     def __repr__(self):
@@ -194,9 +196,19 @@ class Node:
 
 
 def loop_devices(image):
-    """The loop devices (loop0, ...) that have this file."""
-    found = []
-    for path in glob.glob("/sys/block/loop*/loop/backing_file"):
-        if read_text(path, "").strip().removesuffix(" (deleted)") == image:
-            found.append(path.split("/")[3])
+    """The loop devices (loop0, ...) that have this file: by its number, since its path is another one in another mount namespace."""
+    if not os.path.exists(image):
+        return []
+    wanted, found = (os.stat(image).st_dev, os.stat(image).st_ino), []
+    for path in glob.glob("/sys/block/loop*/loop"):
+        name = path.split("/")[3]
+        device = os.open("/dev/" + name, os.O_RDONLY)
+        try:
+            status = fcntl.ioctl(device, LOOP_GET_STATUS64, bytes(LOOP_INFO64_SIZE))
+            if struct.unpack_from("QQ", status) == wanted:
+                found.append(name)
+        except OSError:                         # let go of meanwhile
+            pass
+        finally:
+            os.close(device)
     return found
