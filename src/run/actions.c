@@ -274,7 +274,8 @@ static struct verdict promote(struct context *ctx)
 	ctx->reads_round = true;
 	/* The others attach in their notification after this, at the latest. */
 	ctx->patience_ms = clock_now_ms() + 1000;
-	struct verdict verdict = run_loop(ctx, decide_promote, LOOK_SERVER | LOOK_MARK | LOOK_PEERS | LOOK_ACCOUNTS, &facts);
+	unsigned int look = LOOK_SERVER | LOOK_MARK | LOOK_PEERS | LOOK_ACCOUNTS | LOOK_QUORUM;
+	struct verdict verdict = run_loop(ctx, decide_promote, look, &facts);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
 	if (verdict.code != OCF_SUCCESS) {
