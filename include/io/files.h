@@ -23,6 +23,8 @@ int file_write(const char *path, const char *text, mode_t mode, struct error *er
 int file_read(const char *path, size_t max, char **ret_text, struct error *err);
 /* As file_read, but refuses (OCF_ERR_PERM, with the command that mends it) unless owned by root and closed to group and others. */
 int file_read_secret(const char *path, size_t max, char **ret_text, struct error *err);
+/* Renames it. False also when it is not there: of several processes that try it at once, one succeeds. */
+bool file_claim(const char *path, const char *claimed);
 /* Since it was last written, by the wall clock; 0 for a clock that was set back. False: it cannot be told. */
 bool file_age_ms(const char *path, uint64_t *ret_age_ms);
 bool file_size(const char *path, uint64_t *ret_bytes); /* as above */

@@ -22,7 +22,8 @@ struct context {
 	char *run_dir, *server_marker, *worker_marker, *published_file, *round_file, *progress_file, *disconnected_file, *word_file,
 	    *unpromoted_file, *property_file, *said_file, *teller_file, *listener_file, *waiting_file, *back_file, *outsider_file,
 	    *expiry_file, *preference_file, *refused_file, *reads_file, *sources_file, *delay_file, *settled_file,
-	    *promoted_file; /* touched by the notification after a promotion */
+	    *promoted_file, /* touched by the notification after a promotion */
+	    *claimed_file;  /* the same one, once a monitor waits for the address */
 	char *state_dir, *local_file, *worker_log;
 	char *donor_marker, *count_file;  /* of a copy that is handed out; of one that comes in: its bytes so far */
 	char *failures_file, *aside_file; /* copies that have failed; there is data that a copy has replaced */

@@ -267,6 +267,11 @@ int file_remove(const char *path, struct error *err)
 	return 0;
 }
 
+bool file_claim(const char *path, const char *claimed)
+{
+	return rename(path, claimed) == 0;
+}
+
 /* Makes one directory below `parent` if it is missing. *ret_fd is open on what is there now. What we did not make ourselves may be a
  * symbolic link (/var/run); what we made is opened without following one and changed through its descriptor only. */
 static int make_one(int parent, const char *name, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)

@@ -192,20 +192,50 @@ static char *provisioning(struct context *ctx, char **word)
 }
 
 /* After a promotion's last notification Pacemaker begins the address and the monitors at once, and clients wait for the address. A monitor
- * that begins before that notification is not held up: the notification waits for its end, and the address for all notifications. */
+ * that begins before that notification is not held up: the notification waits for its end, and the address for all notifications. One
+ * waits, and the other goes: a node with one processor runs two actions at a time, and the address must be one of them. */
 #define JUST_PROMOTED_MS 400
 #define AFTER_PROMOTION_MS 250
 
-static void let_address_start(const struct context *ctx)
+static bool just_promoted(const char *file)
 {
 	uint64_t age_ms;
-	if (ctx->config.instance.interval_ms && file_age_ms(ctx->promoted_file, &age_ms) && age_ms < JUST_PROMOTED_MS)
+	return file_age_ms(file, &age_ms) && age_ms < JUST_PROMOTED_MS;
+}
+
+/* True: another monitor has waited for this one, or does. */
+static bool let_address_start(const struct context *ctx)
+{
+	if (!ctx->config.instance.interval_ms)
+		return false;
+	if (just_promoted(ctx->promoted_file) && file_claim(ctx->promoted_file, ctx->claimed_file)) {
 		clock_pause_ms(AFTER_PROMOTION_MS);
+		return false;
+	}
+	return just_promoted(ctx->claimed_file);
+}
+
+/* What the actions and notifications of the last moment have left: it is looked at by the monitor that waits. */
+static struct verdict monitor_unseen(struct context *ctx)
+{
+	struct facts facts = {0};
+	struct verdict verdict = {0};
+	observe(ctx, 0, &facts);
+	if (facts.server.state != SERVER_DEAD && facts.local_role == ROLE_PRIMARY)
+		verdict = verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
+	else if (facts.server.state != SERVER_DEAD && facts.local_role == ROLE_REPLICA)
+		verdict = verdict_done(OCF_SUCCESS, "%s", "");
+	facts_clear(&facts);
+	return verdict;
 }
 
 static struct verdict monitor(struct context *ctx)
 {
-	let_address_start(ctx);
+	if (let_address_start(ctx)) {
+		struct verdict unseen = monitor_unseen(ctx);
+		if (unseen.step == STEP_DONE)
+			return unseen;
+	}
 	struct facts facts = {0};
 	struct error err = {0}, missed = {0};
 	_cleanup_free_ char *progress = NULL, *word = NULL;

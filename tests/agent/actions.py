@@ -2,6 +2,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from agent import (DATADIR, FAILED_PROMOTED, GENERIC, LOG, NOT_RUNNING, OK, PROMOTED, SETUP, SOCKET, TEMPLATE, process, check,
                    read_text)
@@ -196,16 +197,18 @@ def stop_with_bad_configuration(agent):
 
 def address_first(agent):
     """The monitors that Pacemaker begins with the address leave the processors to it; one in the middle of the promotion is not held up: the
-    notification that the address waits for would wait for its end."""
+    notification that the address waits for would wait for its end. One of them is over at once: the node may run no more than two actions."""
     agent.promoted()
     notice = {"CRM_meta_on_node": "node1", "CRM_meta_notify_operation": "promote", "CRM_meta_notify_promote_uname": "node1"}
     agent.expect(OK, "notify", CRM_meta_notify_type="pre", **notice)
     before = agent.expect(PROMOTED, "monitor", interval=1).seconds
     agent.expect(OK, "notify", CRM_meta_notify_type="post", **notice)
-    after = agent.expect(PROMOTED, "monitor", interval=1).seconds
+    with ThreadPoolExecutor() as pool:
+        after = sorted(pool.map(lambda interval: agent.expect(PROMOTED, "monitor", interval=interval).seconds, (1, 10)))
     time.sleep(0.5)
     later = agent.expect(PROMOTED, "monitor", interval=1).seconds
-    check(before < 0.25 <= after and later < 0.25, f"the monitors took {before:.2f}, {after:.2f} and {later:.2f} s")
+    check(max(before, after[0], later) < 0.25 <= after[1],
+          f"a monitor took {before:.2f} s, two after the promotion {after[0]:.2f} and {after[1]:.2f} s, a later one {later:.2f} s")
 
 
 def trace(agent):
