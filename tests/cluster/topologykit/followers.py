@@ -25,12 +25,14 @@ WORDS = {
         "make": ["mariadb-install-db", "--no-defaults", "--datadir=/mnt", "--user=root", "--auth-root-authentication-method=normal",
                  "--skip-test-db"],
         "options": ["--slave-net-timeout=3", "--log-slave-updates", "--gtid-strict-mode=ON"],
+        "stop": "STOP SLAVE",
         "follow": "CHANGE MASTER TO MASTER_HOST='{vip}', MASTER_USER='follower', MASTER_PASSWORD='follower-password', "
                   "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1; START SLAVE",
         "status": "SHOW SLAVE STATUS", "error": "Last_SQL_Error"},
     "mysql": {
         "make": ["mysqld", "--no-defaults", "--initialize-insecure", "--datadir=/mnt", "--user=root"],
         "options": ["--replica-net-timeout=3", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF", "--secure-file-priv="],
+        "stop": "STOP REPLICA",
         "follow": "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{vip}', SOURCE_USER='follower', SOURCE_PASSWORD='follower-password', "
                   "SOURCE_AUTO_POSITION=1, SOURCE_CONNECT_RETRY=1, SOURCE_RETRY_COUNT=1000000, SOURCE_HEARTBEAT_PERIOD=1, "
                   "GET_SOURCE_PUBLIC_KEY=1; START REPLICA",
@@ -55,7 +57,7 @@ class Follower:
     def make(self, like=None):
         """An empty server, or a copy of another's files."""
         if like:
-            shutil.copytree(like.directory, self.directory)
+            shutil.copytree(like.directory, self.directory, ignore=shutil.ignore_patterns("socket", "pid"))
             if os.path.exists(self.directory + "/auto.cnf"):
                 os.unlink(self.directory + "/auto.cnf")
         else:
@@ -127,7 +129,7 @@ def wait_equal(lab, followers):
         try:
             found = {str(one): one.sql(ROWS) for one in followers}
         except LabError as failed:      # the table itself has yet to come
-            return str(failed)
+            return f"{failed}: {'; '.join(f'{one} ({one.receiver()} {one.error()})' for one in followers)}"
         return all(rows == wanted for rows in found.values()) or f"the primary has {wanted}, {found}"
     lab.wait_until(equal, 60, "all followers to have the primary's rows")
     for one in followers:
@@ -156,17 +158,22 @@ def wait_following(lab, followers, primary, before, since, dead=None):
 
 
 def make_anew_those_ahead(lab, followers, primary, dead, log):
-    """As the guide says. What they have more than the primary was acknowledged to nobody. Returns how many."""
+    """What they have more than the primary was acknowledged to nobody. They become copies of one that is not: the new primary's binary logs
+    may not go back to the beginning. Returns how many."""
     ahead = [one for one in followers if is_ahead(lab, one, primary, dead)]
+    model = next(one for one in followers if one not in ahead)      # whoever was silent when the primary died
     kept = {row[0] for row in lab.sql(primary, "SELECT id FROM lab.writes")}
     for one in ahead:
         tail = {row[0] for row in one.sql("SELECT id FROM lab.writes")} - kept
         check(not tail & {str(row) for row in log.acked}, f"{one} has what {primary} lacks, and it was acknowledged: {sorted(tail)[:5]}")
         one.end()
         shutil.rmtree(one.directory)
-        one.make()
-        one.start()
-        one.follow()
+    if ahead:
+        model.end()
+        for one in ahead:
+            one.make(like=model)
+        for one in [model, *ahead]:
+            one.start()         # it follows whom the copied one did
     return len(ahead)
 
 
@@ -260,12 +267,14 @@ def pointed(lab):
     primary = lab.wait_settled(120, failures_ok=True)
     lab.sql(primary, ACCOUNT)
     both = [Follower(lab, COUNT + 1), Follower(lab, COUNT + 2)]
+    model = Follower(lab, 1)    # of the test before: this primary's binary logs may not go back to the beginning
     for node in lab.nodes:
         node.run("cat >> /etc/systole/credentials", stdin=SECTION, check=True)
     try:
         for one in both:
-            one.make()
+            one.make(like=model if os.path.exists(model.directory) else None)
             one.start()
+            one.sql(one.words["stop"])
             one.sql(TENDED.format(rights=TEND[lab.flavour.name]))
             one.follow(primary)
         wait_equal(lab, both)
