@@ -215,15 +215,17 @@ static bool let_address_start(const struct context *ctx)
 	return just_promoted(ctx->claimed_file);
 }
 
-/* What the actions and notifications of the last moment have left: it is looked at by the monitor that waits. */
+/* What the actions and notifications of the last moment have left, if the process is seen to run: the rest is looked at by the monitor that
+ * waits. */
 static struct verdict monitor_unseen(struct context *ctx)
 {
 	struct facts facts = {0};
 	struct verdict verdict = {0};
 	observe(ctx, 0, &facts);
-	if (facts.server.state != SERVER_DEAD && facts.local_role == ROLE_PRIMARY)
+	bool runs = ctx->server.pid != 0 && proc_state(&ctx->server) == PROC_ALIVE;
+	if (runs && facts.local_role == ROLE_PRIMARY)
 		verdict = verdict_done(OCF_RUNNING_PROMOTED, "%s", "");
-	else if (facts.server.state != SERVER_DEAD && facts.local_role == ROLE_REPLICA)
+	else if (runs && facts.local_role == ROLE_REPLICA)
 		verdict = verdict_done(OCF_SUCCESS, "%s", "");
 	facts_clear(&facts);
 	return verdict;
