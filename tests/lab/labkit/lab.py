@@ -14,7 +14,7 @@ from . import application, build, cluster, faults, install, power, process, quor
 from .flavours import FLAVOURS
 from .network import Network, free_subnet
 from .node import Node, loop_devices
-from .paths import DISKS, LOCK, NODE_FILES, STATE, lock_of
+from .paths import DISKS, HERE, LOCK, NODE_FILES, PYTHON, STATE, lock_of
 from .query import ask, connect
 from .shell import LabError, locked, read_text, run, write_text
 
@@ -451,6 +451,14 @@ class Lab:
         """The same without waiting; the process ends with the lab."""
         env = {**os.environ, process.MARK: self.name}
         return subprocess.Popen(self.network.client_command(command), env=env, **options)
+
+    def start_waiter(self):
+        """A client that waits for an answer of the primary for ever; what it prints when it is told that none will come is to be read."""
+        waiting = self.client_popen([PYTHON, "-B", HERE + "/waiter.py", self.network.vip, *(["--tls"] if self.flavour.client_tls else [])],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        if waiting.stdout.readline() != "asks\n":
+            raise LabError("the client that is to wait has no connection")
+        return waiting
 
     def set_up_application(self, timeout=90.0):
         """Creates the table and the account that writers use, on the primary: may wait for its first replicas."""
