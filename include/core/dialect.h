@@ -90,9 +90,8 @@ struct dialect {
 	const char *expiry;
 	uint64_t expiry_unit_s, expiry_default_s;
 	bool has_clone;
-	bool says_source;      /* the semi-sync plugins and their options have the new names */
-	bool receiver_lingers; /* stopped, it connects to its source once more before it ends: seconds when the source is dead */
-	bool waits_for_one;    /* semi-sync counts no replicas: k is 1 at most */
+	bool says_source;   /* the semi-sync plugins and their options have the new names */
+	bool waits_for_one; /* semi-sync counts no replicas: k is 1 at most */
 };
 
 /* The row for a version; NULL for a server that is too old (before MySQL 5.7.6, before MariaDB 10.5). */

@@ -73,7 +73,7 @@
 	.receiver_error = "Last_IO_Error", .applier_errno = "Last_SQL_Errno", .applier_error = "Last_SQL_Error",                \
 	.source_host = "Master_Host", .source_port = "Master_Port", .received = "Gtid_IO_Pos", .lag = "Seconds_Behind_Master",  \
 	.delay = "SQL_Delay", .auto_position = "Using_Gtid", .relay_file = "Relay_Log_File", .relay_position = "Relay_Log_Pos", \
-	.receiver_lingers = true, .waits_for_one = true
+	.waits_for_one = true
 
 /* MySQL 5.7.6 to 8.0.25: all of this is still valid in every 8.0, where the new words came one by one (8.0.22 SHOW REPLICA STATUS,
  * 8.0.23 CHANGE REPLICATION SOURCE, 8.0.26 the semi-sync plugins' names). */

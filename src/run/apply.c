@@ -53,13 +53,13 @@ static void *impatience_run(void *data)
 	return NULL;
 }
 
-/* Stops the receiver, alone or with the applier. MariaDB's semi-sync receiver connects to its source once more, to end its session there;
- * with a dead source that would be a second of every failover. */
+/* Stops the receiver, alone or with the applier. One that waits for a dead source's answer hears only then that it is to end: with MySQL
+ * two seconds or more of a failover whose fencing took long; and MariaDB's semi-sync receiver connects once more, to end its session there. */
 static int receiver_stop(struct context *ctx, const struct facts *facts, enum statement statement, struct error *err)
 {
 	struct impatience impatience = {.server = &ctx->server, .port = (unsigned int)facts->server.source_port};
 	pthread_t thread;
-	bool started = ctx->dialect->receiver_lingers && pthread_create(&thread, NULL, impatience_run, &impatience) == 0;
+	bool started = pthread_create(&thread, NULL, impatience_run, &impatience) == 0;
 	int rc = run(ctx, statement, err);
 	atomic_store(&impatience.over, true);
 	if (started)

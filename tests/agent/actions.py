@@ -195,6 +195,21 @@ def stop_with_bad_configuration(agent):
     agent.expect(OK, "stop", datadir="relative")
 
 
+def dead_source(agent):
+    """A receiver that waits for the answer of a machine that is gone would let itself be stopped only when it has given that up."""
+    agent.started()
+    host, verb, source = agent.node.address.rsplit(".", 1)[0] + ".200", *(("REPLICA", "SOURCE") if agent.mysql else ("SLAVE", "MASTER"))
+    change = "CHANGE REPLICATION SOURCE" if agent.mysql else "CHANGE MASTER"
+    agent.sh(f"ip neighbour replace {host} lladdr 02:00:00:00:00:01 dev eth0 nud permanent")
+    try:
+        agent.sql(f"{change} TO {source}_HOST = '{host}', {source}_USER = 'nobody', {source}_PASSWORD = 'x'; START {verb}")
+        time.sleep(1)
+        took = agent.expect(OK, "promote").seconds
+    finally:
+        agent.sh(f"ip neighbour del {host} dev eth0")
+    check(took < 1.5, f"with a source that does not answer, the promotion took {took:.1f} s")
+
+
 def address_first(agent):
     """The monitors that Pacemaker begins with the address leave the processors to it; one in the middle of the promotion is not held up: the
     notification that the address waits for would wait for its end. One of them is over at once: the node may run no more than two actions."""
@@ -239,6 +254,7 @@ TESTS = [
     ("an agent killed before it has closed root's account", killed_before_root_is_closed),
     ("an agent killed while it initialises", killed_in_initialise),
     ("stop with a configuration that is not valid any more", stop_with_bad_configuration),
+    ("a promotion does not wait for a source that is gone", dead_source),
     ("the monitors after a promotion wait for the address", address_first),
     ("a trace says what was decided, and no password", trace),
 ]
