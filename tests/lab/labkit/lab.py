@@ -18,7 +18,7 @@ from .paths import DISKS, HERE, LOCK, NODE_FILES, PYTHON, STATE, lock_of
 from .query import ask, connect
 from .shell import LabError, locked, read_text, run, write_text
 
-SETTINGS = {"reboot-after": "1", "powercut": "no"}      # of the power switch: seconds or never; yes or no
+SETTINGS = {"reboot-after": "1", "powercut": "no", "fencing-takes": "0"}    # of the power switch: seconds or never; yes or no; seconds
 
 LAB_CNF = """# The lab's servers are small. What replication needs is the agent's business.
 [mysqld]

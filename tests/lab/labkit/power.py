@@ -79,6 +79,7 @@ def answer_to(lab, action, name):
     if action == "on":
         node.power_on()
     elif action in ("off", "reboot"):
+        time.sleep(float(lab.setting("fencing-takes")))
         node.power_off(powercut=lab.setting("powercut") == "yes")
         if action == "reboot" and lab.setting("reboot-after") != "never":
             threading.Thread(target=power_on_later, args=(node, float(lab.setting("reboot-after"))), daemon=True).start()
