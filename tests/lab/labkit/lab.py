@@ -244,9 +244,7 @@ class Lab:
 
     def tear_down(self):
         self.end_processes()
-        for node_directory in glob.glob(f"/sys/fs/cgroup/*/systole-lab/{self.name}/*") + \
-                glob.glob(f"/sys/fs/cgroup/systole-lab/{self.name}/*/"):
-            remove_directories_up(node_directory.rstrip("/"), 3)
+        self.remove_cgroups()
         self.detach_disks()
         unmount_below(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -276,6 +274,17 @@ class Lab:
             if time.monotonic() > end:
                 pids = " ".join(str(pid) for pid, _ in sorted(remaining or found))
                 raise LabError(f"processes of lab {self.name!r} do not end: {pids}")
+
+    def remove_cgroups(self):
+        """A group counts a large process as long as the kernel takes it down, a moment longer than it is seen."""
+        end = time.monotonic() + 5
+        while (left := [found for where in ("", "/*") for found in glob.glob(f"/sys/fs/cgroup{where}/systole-lab/{self.name}/")]) \
+                and time.monotonic() < end:
+            for directory in left:
+                for node_directory in glob.glob(directory + "*/"):
+                    remove_directories_up(node_directory.rstrip("/"), 1)
+                remove_directories_up(directory.rstrip("/"), 2)
+            time.sleep(0.01)
 
     def detach_disks(self):
         end = time.monotonic() + 5
