@@ -21,6 +21,15 @@ def fencing_of(lab, name, after):
     return None
 
 
+def after_fencing(lab, trial, name, at, limit):
+    """(when the fencing of a node that died at `at` was asked for, how long writes paused on after it was done); at most `limit` s."""
+    asked, done = fencing_of(lab, name, at) or (None, None)
+    check(done, f"{name} was not fenced")
+    after = trial.outage - (done - at)
+    check(after <= limit, f"writes paused for {after:.1f} s more after the fencing; {trial.note}")
+    return asked, after
+
+
 def wait_over(lab):
     """Until what happened before is over: a primary that still is alone, by its record, is not replaced by the other one."""
     primary = wait_whole(lab)

@@ -4,7 +4,7 @@ import time
 from suite import Trial, check, judge_data, wait_in_sync
 
 from .look import crm_mon, expect_nobody_open, others, wait_acknowledging
-from .pair import fencing_of, wait_over
+from .pair import after_fencing, wait_over
 
 ALONE_FOR = 15.0
 AFTER_FENCING_S = 5     # the node that was fenced is not back by then
@@ -29,10 +29,7 @@ def kill(lab, choose, expect_move):
         victim = choose(trial.before)
         at = time.monotonic()
         lab.fault("kill-node", victim)
-    asked, done = fencing_of(lab, victim, at) or (None, None)
-    check(done, f"{victim} was not fenced")
-    after = trial.outage - (done - at)
-    check(after <= AFTER_FENCING_S, f"writes paused for {after:.1f} s more after the fencing; {trial.note}")
+    asked, _ = after_fencing(lab, trial, victim, at, AFTER_FENCING_S)
     expect_device(lab)
     return f"{trial.note}; fencing was asked for after {asked - at:.1f} s"
 

@@ -63,15 +63,6 @@ class Cgroup:
         else:
             raise LabError("this machine has no blkio or io control group, so a disk cannot be slowed")
 
-    def remove(self):
-        """Removes the group, and the lab's above it once they are empty."""
-        for path in self.directories():
-            for directory in (path, os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
-                try:
-                    os.rmdir(directory)
-                except OSError:
-                    break
-
 
 def write(path, text):
     with open(path, "w") as file:

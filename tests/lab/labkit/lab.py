@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -465,7 +466,9 @@ class Lab:
         """A client that waits for an answer of the primary for ever; what it prints when it is told that none will come is to be read."""
         waiting = self.client_popen([PYTHON, "-B", HERE + "/waiter.py", self.network.vip, *(["--tls"] if self.flavour.client_tls else [])],
                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        if waiting.stdout.readline() != "asks\n":
+        ready, _, _ = select.select([waiting.stdout], [], [], 30)
+        if not ready or waiting.stdout.readline() != "asks\n":
+            waiting.kill()
             raise LabError("the client that is to wait has no connection")
         return waiting
 
