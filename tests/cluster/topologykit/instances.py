@@ -7,7 +7,7 @@ from suite import check
 from durabilitykit.look import others, words
 from labkit import process, resources
 from labkit.application import SETUP
-from labkit.shell import write_text
+from labkit.shell import read_text, write_text
 
 PORT = 3307
 DIRECTORY = "/var/lib/mysql2"       # in the nodes' memory, where O_DIRECT is not to be had
@@ -74,9 +74,8 @@ def servers(lab, datadir):
     found = {}
     for node in lab.nodes:
         for who in node.processes("mysqld", "mariadbd"):
-            with open(f"/proc/{who[0]}/cmdline") as line:
-                if f"--datadir={datadir}" in line.read().split("\0"):
-                    found[node.name] = who
+            if f"--datadir={datadir}" in read_text(f"/proc/{who[0]}/cmdline", "").split("\0"):
+                found[node.name] = who
     return found
 
 
