@@ -4,21 +4,17 @@
 #ifndef SYSTOLE_IO_CLUSTER_MODULE_H
 #define SYSTOLE_IO_CLUSTER_MODULE_H
 
-#include <stdint.h>
-
-#include "base/error.h"
 #include "io/cluster.h"
+#include "io/module.h"
 
 /* The one symbol that the module exports: a const struct cluster_module. */
 #define CLUSTER_MODULE_SYMBOL "systole_cluster_module"
-/* Raised with every change of the struct or of what a call means. */
 #define CLUSTER_MODULE_VERSION 5
 
 /* Results as in cluster.h; every call may block for ever. Pacemaker has it that an attribute without a value and one that was never
  * set are the same. */
 struct cluster_module {
-	uint32_t version;
-	uint32_t size; /* sizeof(struct cluster_module) */
+	struct module_head head;
 	int (*attr_query)(const char *name, struct attr_values *ret_values, struct error *err);
 	int (*attr_permanent)(const char *name, struct attr_values *ret_values, struct error *err);
 	/* The local node's value; *ret_value NULL: none. */

@@ -4,20 +4,17 @@
 #ifndef SYSTOLE_IO_LOG_MODULE_H
 #define SYSTOLE_IO_LOG_MODULE_H
 
-#include <stdint.h>
-
 #include "io/log.h"
+#include "io/module.h"
 
 /* The one symbol that the module exports: a const struct log_module. */
 #define LOG_MODULE_SYMBOL "systole_log_module"
-/* Raised with every change of the struct or of what a call means. */
 #define LOG_MODULE_VERSION 1
 /* libqb cuts at 512 unless told; an exit reason alone may have 768. */
 #define LOG_LINE_MAX 2048
 
 struct log_module {
-	uint32_t version;
-	uint32_t size; /* sizeof(struct log_module) */
+	struct module_head head;
 	/* facility: NULL for no syslog. trace_fd: -1 for no trace; stays the caller's. */
 	void (*open)(const char *identity, const char *facility, int trace_fd);
 	void (*line)(enum log_level level, const char *file, unsigned int line, const char *function, const char *text);

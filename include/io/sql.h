@@ -40,7 +40,6 @@ struct sql_rows {
  * it includes resolving host's name. After SQL_UNKNOWN the connection answers nothing any more. SIGPIPE is ignored from the first call on. */
 enum sql_outcome sql_open(const struct sql_target *target, uint64_t deadline_ms, struct sql **ret, struct error *err);
 void sql_close(struct sql *sql);
-void sql_closep(struct sql **sql);
 
 /* Runs one statement and drops its result, if any. */
 enum sql_outcome sql_run(struct sql *sql, const char *statement, uint64_t deadline_ms, struct error *err);

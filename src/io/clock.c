@@ -11,20 +11,38 @@ uint64_t clock_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* An absolute end, so that signals cannot prolong a pause by rounding. */
+static struct timespec end_of(uint64_t ms)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += (time_t)(ms / 1000);
+	end.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	return end;
+}
+
 void clock_pause_ms(uint64_t ms)
 {
-	struct timespec until;
+	struct timespec end = end_of(ms);
 
-	/* An absolute end, so that signals cannot prolong the pause by rounding. */
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(ms / 1000);
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
 		;
+}
+
+bool clock_posted_within(sem_t *sem, uint64_t ms)
+{
+	struct timespec end = end_of(ms);
+	int rc;
+
+	do
+		rc = sem_clockwait(sem, CLOCK_MONOTONIC, &end);
+	while (rc && errno == EINTR);
+	return rc == 0;
 }
 
 uint64_t clock_left_ms(uint64_t deadline_ms)

@@ -399,8 +399,7 @@ static void pacemaker_close(void)
 }
 
 __attribute__((visibility("default"))) const struct cluster_module systole_cluster_module = {
-    .version = CLUSTER_MODULE_VERSION,
-    .size = sizeof(struct cluster_module),
+    .head = {CLUSTER_MODULE_VERSION, sizeof(struct cluster_module)},
     .attr_query = pacemaker_attr_query,
     .attr_permanent = pacemaker_attr_permanent,
     .attr_local = pacemaker_attr_local,

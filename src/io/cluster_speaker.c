@@ -1,5 +1,4 @@
 /* The speaker: the process in which the module works, see cluster.c. */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,30 +13,7 @@
 #include "io/cluster_module.h"
 #include "io/log.h"
 
-#define MODULE_PATH SYSTOLE_MODULEDIR "/cluster.so"
 #define SPEAKER_FD 3
-
-static const struct cluster_module *module_load(struct error *err)
-{
-	const struct cluster_module *module;
-	void *handle = dlopen(MODULE_PATH, RTLD_NOW | RTLD_LOCAL);
-
-	if (handle == NULL) {
-		error_set(err, OCF_ERR_INSTALLED, "the cluster module cannot be loaded: %s", dlerror());
-		return NULL;
-	}
-	module = dlsym(handle, CLUSTER_MODULE_SYMBOL);
-	if (module == NULL) {
-		error_set(err, OCF_ERR_INSTALLED, "%s is not a cluster module: %s", MODULE_PATH, dlerror());
-		return NULL;
-	}
-	if (module->version != CLUSTER_MODULE_VERSION || module->size != sizeof(*module)) {
-		error_set(err, OCF_ERR_INSTALLED, "%s belongs to another version of the agent: install both from the same package",
-			  MODULE_PATH);
-		return NULL;
-	}
-	return module;
-}
 
 /* That the request was accepted does not mean that the attribute is set: an attribute manager applies its own update only when it comes
  * back from the cluster's message bus. This loop has no end of its own: whoever waits for it has a deadline, and kills. */
@@ -134,8 +110,9 @@ static int answer(const struct cluster_module *module, struct message *request, 
 /* Until the agent closes its end. */
 static void speak(int fd)
 {
+	static const struct module_head wanted = {CLUSTER_MODULE_VERSION, sizeof(struct cluster_module)};
 	struct error load_error = {0};
-	const struct cluster_module *module = module_load(&load_error);
+	const struct cluster_module *module = module_load("cluster", CLUSTER_MODULE_SYMBOL, &wanted, &load_error);
 
 	for (;;) {
 		_cleanup_message_ struct message request = {0}, reply = {0};

@@ -92,8 +92,7 @@ static void qb_line(enum log_level level, const char *file, unsigned int line, c
 }
 
 __attribute__((visibility("default"))) const struct log_module systole_log_module = {
-    .version = LOG_MODULE_VERSION,
-    .size = sizeof(struct log_module),
+    .head = {LOG_MODULE_VERSION, sizeof(struct log_module)},
     .open = qb_open,
     .line = qb_line,
     .close = qb_close,

@@ -23,6 +23,7 @@ static char *fake_dlerror(void);
 #define dlerror fake_dlerror
 #include "../../src/io/cluster.c"
 #include "../../src/io/cluster_speaker.c"
+#include "../../src/io/module.c"
 
 static struct cluster_module fake;
 static struct {
@@ -212,8 +213,7 @@ static int setup(void **state)
 	cluster_close();
 	world.missing = world.no_symbol = false;
 	fake = (struct cluster_module){
-	    .version = CLUSTER_MODULE_VERSION,
-	    .size = sizeof(struct cluster_module),
+	    .head = {CLUSTER_MODULE_VERSION, sizeof(struct cluster_module)},
 	    .attr_query = fake_attr_query,
 	    .attr_permanent = fake_attr_permanent,
 	    .attr_local = fake_attr_local,
@@ -267,14 +267,14 @@ static void a_module_of_another_version_is_refused(void **state)
 	struct error err = {0};
 
 	(void)state;
-	fake.version++;
+	fake.head.version++;
 	assert_int_equal(cluster_attr_query("a", &values, soon(), &err), -1);
 	assert_int_equal(err.code, OCF_ERR_INSTALLED);
 	assert_non_null(strstr(err.sentence, "another version"));
 
 	cluster_close();
-	fake.version--;
-	fake.size += sizeof(void *);
+	fake.head.version--;
+	fake.head.size += sizeof(void *);
 	assert_int_equal(cluster_attr_query("a", &values, soon(), &err), -1);
 }
 
