@@ -181,6 +181,8 @@ static void set_driver_options(MYSQL *mysql, bool tls)
 	mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode);
 	/* Without it caching_sha2_password needs TLS whenever the server has forgotten the account (error 2061). */
 	mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &on);
+	/* utf8mb4 is compiled in. The library would read, from this directory, the index of all that is not: half a millisecond a connection. */
+	mysql_options(mysql, MYSQL_SET_CHARSET_DIR, SYSTOLE_MODULEDIR);
 }
 
 #endif
