@@ -39,7 +39,7 @@ enum step {
 	STEP_SEMISYNC_SOURCE, /* wait for verdict.number acknowledgements, or for none and off when it is 0 */
 	/* the role */
 	STEP_CLOSE_WRITES,
-	STEP_KILL_SESSIONS,
+	STEP_KILL_SESSIONS, /* and, up to verdict.number, those that are idle */
 	STEP_SEMISYNC_SOURCE_OFF,
 	STEP_FORGET_ROLE, /* the local file says replica */
 	STEP_SYSVARS_PRIMARY,

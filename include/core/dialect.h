@@ -25,7 +25,7 @@ enum statement {
 	STATEMENT_REPLICA_STATUS,  /* rows with the columns of struct dialect */
 	STATEMENT_USER_DATA,	   /* one row when there is a schema that is not the server's own */
 	STATEMENT_ACCOUNT_EXISTS,  /* {user}: one row when it does */
-	STATEMENT_SESSIONS,	   /* id of every session of a client */
+	STATEMENT_SESSIONS,	   /* id of every session of a client; busy: it has a statement or a transaction under way */
 	STATEMENT_KILL_SESSION,	   /* {id} */
 	STATEMENT_OBSTACLE,	   /* one row: obstacle, when there is something that a switchover would hold up, or lose */
 	STATEMENT_DUMPS, /* id, user, host of every replica's session; acknowledges: more than 0 when it does, missing where that is not seen */

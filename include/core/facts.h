@@ -86,7 +86,7 @@ struct server_facts {
 	enum tri user_data;   /* a schema that is not the server's own */
 	enum tri accounts;    /* the configured accounts exist */
 	enum tri copy_wanted; /* another node asks for a copy of this server's files */
-	uint64_t sessions;    /* of clients; once they were cut after writes were closed: those that are still there of them */
+	uint64_t sessions;    /* of clients; once writes are closed: those of before with a statement or a transaction under way */
 	enum tri sessions_known;
 };
 
@@ -191,6 +191,7 @@ struct facts {
 	enum tri reads_before;	      /* its attribute says that it may serve reads; UNKNOWN: there is none yet */
 	enum tri detached;	      /* this is the detached worker itself */
 	enum tri opened_now;	      /* this action has created the accounts: nobody can have attached yet */
+	uint64_t sessions_left; /* up to this id they are of clients that were idle when writes were closed, and are to end; 0: none */
 	/* the cluster */
 	enum tri stalled;	/* commits wait, and none was acknowledged since the monitor before */
 	enum tri stuck;		/* for so long that whoever seems to be connected does not acknowledge */

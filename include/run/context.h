@@ -23,7 +23,8 @@ struct context {
 	    *unpromoted_file, *property_file, *said_file, *teller_file, *listener_file, *waiting_file, *back_file, *outsider_file,
 	    *expiry_file, *preference_file, *refused_file, *reads_file, *sources_file, *delay_file, *settled_file,
 	    *promoted_file, /* touched by the notification after a promotion */
-	    *claimed_file;  /* the same one, once a monitor waits for the address */
+	    *claimed_file,  /* the same one, once a monitor waits for the address */
+	    *sessions_file; /* the last session of the server's time as the primary */
 	char *state_dir, *local_file, *worker_log;
 	char *donor_marker, *count_file;  /* of a copy that is handed out; of one that comes in: its bytes so far */
 	char *failures_file, *aside_file; /* copies that have failed; there is data that a copy has replaced */
@@ -44,8 +45,8 @@ struct context {
 	struct binlog_facts binlogs; /* as seen, until they were changed */
 	bool detached, shutdown_sent, sysvars_set, round_begun, reads_round, opened_now, outsiders_cut, binlogs_seen, preference_asked,
 	    sources_asked;
-	bool sources_known;	  /* which nodes are leaves */
-	uint64_t cut_when_closed; /* the last session that was there when all were cut after writes were closed; 0: not yet */
+	bool sources_known;    /* which nodes are leaves */
+	uint64_t last_session; /* that was there when writes were first seen closed; 0: not yet */
 	unsigned int close_failures;
 	unsigned int sessions_cut;
 	unsigned int starts_failed; /* the server, or its initialisation, has ended by itself this often */

@@ -8,6 +8,8 @@
 /* Looks at what is asked for (bits of enum look; the server's process always). What was not answered stays UNKNOWN. */
 void observe(struct context *ctx, unsigned int look, struct facts *ret);
 
+/* Whether a session, a row of STATEMENT_SESSIONS, is one to be cut: any as long as writes are open, then the busy ones of before. */
+bool session_is_due(const struct context *ctx, const struct sql_rows *rows, size_t row);
 /* What the server has executed by now; NULL: it does not say. The caller frees. */
 struct gtid_set *executed_now(struct context *ctx, struct error *err);
 /* Of the server that the context is connected to, which need not be this node's. The caller clears. */

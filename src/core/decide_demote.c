@@ -1,4 +1,6 @@
-/* Demotion in the safe order: close writes, see that they are closed, cut the sessions, and only then touch semi-sync. */
+/* Demotion in the safe order: close writes, see that they are closed, cut the sessions that have something under way,
+ * and only then touch semi-sync. The idle ones wait for nothing: a monitor cuts them once the address has moved, for whoever is cut before
+ * connects to this server once more. */
 #include "core/decide.h"
 
 static struct verdict kill_waiting(const struct server_facts *server)

@@ -8,8 +8,10 @@
 #include "base/str.h"
 
 /* Sessions that are nobody's client: replication's own threads, the event scheduler, and we. */
-#define SESSIONS_WHERE                                                                        \
-	"WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', 'event_scheduler', '') " \
+#define SESSIONS                                                                                                                 \
+	"SELECT id AS id, command <> 'Sleep' OR trx_id IS NOT NULL AS busy FROM information_schema.processlist LEFT JOIN "       \
+	"information_schema.innodb_trx ON trx_mysql_thread_id = id WHERE id <> CONNECTION_ID() AND user NOT IN ('system user', " \
+	"'event_scheduler', '') "                                                                                                \
 	"AND command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon', 'Slave_worker', 'Slave_IO', 'Slave_SQL')"
 
 /* #mysql50#: how MariaDB shows a directory that is no schema, such as lost+found. */
@@ -95,7 +97,7 @@ static const struct dialect mysql_57 = {
 	    [STATEMENT_USER_DATA] =
 		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
 	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.user WHERE user = {user} LIMIT 1",
-	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    [STATEMENT_SESSIONS] = SESSIONS,
 	    [STATEMENT_DUMPS] = "SELECT id AS id, user AS user, host AS host FROM information_schema.processlist WHERE command IN ('Binlog "
 				"Dump', 'Binlog Dump GTID')",
 	    [STATEMENT_KILL_SESSION] = "KILL {id:raw}",
@@ -173,9 +175,10 @@ static const struct dialect mysql_80 = {
 				   "@@GLOBAL.rpl_semi_sync_source_timeout AS timeout",
 	    [STATEMENT_REPLICA_STATUS] = "SHOW REPLICA STATUS",
 	    [STATEMENT_SESSIONS] =
-		"SELECT processlist_id AS id FROM performance_schema.threads WHERE type = 'FOREGROUND' AND processlist_id <> "
-		"CONNECTION_ID() "
-		"AND processlist_user IS NOT NULL AND processlist_command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')",
+		"SELECT processlist_id AS id, processlist_command <> 'Sleep' OR trx_id IS NOT NULL AS busy FROM performance_schema.threads "
+		"LEFT JOIN information_schema.innodb_trx ON trx_mysql_thread_id = processlist_id WHERE type = 'FOREGROUND' AND "
+		"processlist_id <> CONNECTION_ID() AND processlist_user IS NOT NULL AND processlist_command NOT IN ('Binlog Dump', 'Binlog "
+		"Dump GTID', 'Daemon')",
 	    /* A replica that will acknowledge says so in a variable of its session. */
 	    [STATEMENT_DUMPS] =
 		"SELECT t.processlist_id AS id, t.processlist_user AS user, t.processlist_host AS host, (SELECT COUNT(*) FROM "
@@ -264,7 +267,7 @@ static const struct dialect mariadb_105 = {
 	    [STATEMENT_USER_DATA] =
 		"SELECT schema_name AS name FROM information_schema.schemata WHERE schema_name NOT IN " OWN_SCHEMAS " LIMIT 1",
 	    [STATEMENT_ACCOUNT_EXISTS] = "SELECT 1 AS found FROM mysql.global_priv WHERE User = {user} LIMIT 1",
-	    [STATEMENT_SESSIONS] = "SELECT id AS id FROM information_schema.processlist " SESSIONS_WHERE,
+	    [STATEMENT_SESSIONS] = SESSIONS,
 	    [STATEMENT_DUMPS] = "SELECT id AS id, user AS user, host AS host FROM information_schema.processlist WHERE command IN ('Binlog "
 				"Dump', 'Binlog Dump GTID')",
 	    /* HARD is MariaDB's default word for KILL; a session that waits for an acknowledgement would commit: never used on those. */

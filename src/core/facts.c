@@ -143,6 +143,7 @@ static const struct fact_row own_rows[] = {
     {"reads_before", FACT_NAMES, OWN(reads_before), tri_names},
     {"detached", FACT_NAMES, OWN(detached), tri_names},
     {"opened_now", FACT_NAMES, OWN(opened_now), tri_names},
+    {"sessions_left", FACT_NUMBER, OWN(sessions_left), NULL},
     {"stalled", FACT_NAMES, OWN(stalled), tri_names},
     {"stuck", FACT_NAMES, OWN(stuck), tri_names},
     {"outsiders_cut", FACT_NAMES, OWN(outsiders_cut), tri_names},

@@ -22,7 +22,7 @@ const struct action_row action_rows[] = {
     {"monitor", "Promoted", "20s", "5s", "looks at the primary: role, health, who acknowledges"},
     {"monitor", "Unpromoted", "20s", "10s", "looks at a replica: health, replication, lag"},
     {"promote", NULL, "60s", NULL, "opens the server for writes, after everything has been checked again"},
-    {"demote", NULL, "60s", NULL, "closes the server for writes and cuts the clients' sessions"},
+    {"demote", NULL, "60s", NULL, "closes the server for writes and cuts the sessions of clients that have something under way"},
     {"notify", NULL, "60s", NULL, "runs the election before a promotion, and follows the new primary after it"},
     {"validate-all", NULL, "20s", NULL, "checks the parameters; with OCF_CHECK_LEVEL=10 also this host"},
     {"reload-agent", NULL, "20s", NULL, "takes over changed parameters without touching the server"},

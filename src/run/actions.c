@@ -231,6 +231,12 @@ static struct verdict monitor_unseen(struct context *ctx)
 	return verdict;
 }
 
+static void sessions_tell(const struct context *ctx)
+{
+	if (ctx->sessions_cut)
+		log_info("%u client sessions were cut", ctx->sessions_cut);
+}
+
 static struct verdict monitor(struct context *ctx)
 {
 	if (let_address_start(ctx)) {
@@ -250,6 +256,7 @@ static struct verdict monitor(struct context *ctx)
 		tell_anew(ctx);
 	unsigned int look = LOOK_SERVER | (ctx->config.instance.interval_ms ? LOOK_BINLOGS : 0u);
 	struct verdict verdict = run_loop(ctx, decide_monitor, look, &facts);
+	sessions_tell(ctx);
 	if (rc)
 		verdict = credentials_missed(&verdict, &missed);
 	else if (facts.server.state == SERVER_UNKNOWN && *ctx->last.sentence)
@@ -333,8 +340,10 @@ static struct verdict demote(struct context *ctx)
 	(void)context_read_credentials(ctx, &err);
 	bool ran = context_find_server(ctx, &err) == 0 && ctx->server.pid != 0;
 	struct verdict verdict = run_loop(ctx, decide_demote, LOOK_SERVER | LOOK_SESSIONS, NULL);
-	if (ctx->sessions_cut)
-		log_info("%u client sessions were cut", ctx->sessions_cut);
+	sessions_tell(ctx);
+	_cleanup_free_ char *last = str_printf("%llu", (unsigned long long)ctx->last_session);
+	if (ctx->last_session && file_write(ctx->sessions_file, last, 0600, &err))
+		log_warning("idle sessions of clients are not cut later: %s", err.sentence);
 	/* It was killed on the way: the instance is not the running replica that Pacemaker is about to take it for. */
 	if (verdict.code == OCF_SUCCESS && ran && ctx->server.pid == 0)
 		return verdict_done(OCF_ERR_GENERIC, "writes could not be closed, so the server was killed; it comes back as a replica");

@@ -350,25 +350,23 @@ static int forget_source(struct context *ctx, const struct facts *facts, struct 
 	return replication_stop(ctx, facts, err) || run(ctx, STATEMENT_FORGET_SOURCE, err) ? -1 : 0;
 }
 
-/* The sessions of clients. Never called while commits wait for an acknowledgement: MariaDB would commit them. */
-static int kill_sessions(struct context *ctx, const struct facts *facts, struct error *err)
+/* The sessions of clients: those that are due, and all up to the one of that number. Never called while commits wait for an acknowledgement:
+ * MariaDB would commit them. */
+static int kill_sessions(struct context *ctx, uint64_t left, struct error *err)
 {
 	struct sql_rows rows = {0};
 	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
 		return -1;
-	uint64_t last = 0;
 	for (size_t i = 0; i < rows.rows; i++) {
 		const char *id = sql_value(&rows, i, "id");
-		uint64_t number = 0;
-		if (id && parse_u64(id, 0, UINT64_MAX, &number) && number > last)
-			last = number;
 		struct error gone; /* 1094: it has left by itself */
-		if (id && strspn(id, "0123456789") == strlen(id))
+		uint64_t number;
+		if (id && parse_u64(id, 0, UINT64_MAX, &number) && (left ? number <= left : session_is_due(ctx, &rows, i)))
 			ctx->sessions_cut += context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL) == SQL_OK;
 	}
 	sql_rows_clear(&rows);
-	if (!ctx->cut_when_closed && facts->server.writable == TRI_NO && facts->server.agent_writable != TRI_YES)
-		ctx->cut_when_closed = last;
+	if (left)
+		return file_remove(ctx->sessions_file, err);
 	clock_pause_ms(5); /* they end on their own time */
 	return 0;
 }
@@ -526,7 +524,7 @@ int apply(struct context *ctx, const struct facts *facts, const struct verdict *
 	case STEP_CLOSE_WRITES:
 		return close_writes(ctx, err);
 	case STEP_KILL_SESSIONS:
-		return kill_sessions(ctx, facts, err);
+		return kill_sessions(ctx, verdict->number, err);
 	case STEP_SEMISYNC_SOURCE_OFF:
 		return run(ctx, STATEMENT_SEMISYNC_SOURCE_OFF, err);
 	case STEP_FORGET_ROLE:

@@ -23,6 +23,7 @@ static void paths_make(struct context *ctx)
 	ctx->settled_file = str_printf("%s/settled", ctx->run_dir);
 	ctx->promoted_file = str_printf("%s/promoted", ctx->run_dir);
 	ctx->claimed_file = str_printf("%s/promoted-claimed", ctx->run_dir);
+	ctx->sessions_file = str_printf("%s/sessions", ctx->run_dir);
 	ctx->progress_file = str_printf("%s/progress", ctx->run_dir);
 	ctx->disconnected_file = str_printf("%s/disconnected", ctx->run_dir);
 	ctx->unpromoted_file = str_printf("%s/promotion-failed", ctx->run_dir);
@@ -126,7 +127,7 @@ void context_close(struct context *ctx)
 			  &ctx->relay_state,	 &ctx->donor_marker,	  &ctx->count_file,	 &ctx->failures_file,  &ctx->aside_file,
 			  &ctx->copy_dir,	 &ctx->expiry_file,	  &ctx->preference_file, &ctx->refused_file,   &ctx->reads_file,
 			  &ctx->unpromoted_file, &ctx->listener_file,	  &ctx->sources_file,	 &ctx->delay_file,     &ctx->settled_file,
-			  &ctx->promoted_file,	 &ctx->claimed_file};
+			  &ctx->promoted_file,	 &ctx->claimed_file,	  &ctx->sessions_file};
 	context_disconnect(ctx);
 	gtid_set_free(ctx->relay_received);
 	for (size_t i = 0; i < ARRAY_LENGTH(owned); i++)

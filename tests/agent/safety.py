@@ -4,6 +4,8 @@ import signal
 import threading
 import time
 
+import pymysql
+
 from agent import (DATADIR, DEGRADED_PROMOTED, FAILED_PROMOTED, GENERIC, LOG, NOT_RUNNING, OK, PID_FILE, PROMOTED, SOCKET, check, process, read_text)
 
 
@@ -209,6 +211,48 @@ def open_transaction(agent):
     check("1 client sessions were cut" in demoted.stderr, f"how many sessions were cut was not said: {demoted.stderr}")
 
 
+def answers(session):
+    """Whether a session is still there, and its server answers."""
+    try:
+        with session.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    except pymysql.MySQLError:
+        return False
+
+
+def idle_sessions(agent):
+    """Who waits for nothing is not cut by the demotion, but by a monitor a moment later: then the address has moved."""
+    agent.promoted()
+    idle, begun = (agent.lab.session(agent.node) for _ in range(2))
+    begun.begin()
+    with begun.cursor() as cursor:
+        cursor.execute("INSERT INTO app.t (note) VALUES ('begun')")
+    time.sleep(0.2)                 # MySQL's list of transactions is that old
+    demoted = agent.expect(OK, "demote", timeout=20)
+    check("1 client sessions were cut" in demoted.stderr, f"how many sessions were cut was not said: {demoted.stderr}")
+    check(not answers(begun), "a session with an open transaction was not cut")
+    check(agent.rows() == 0, "the row is there")
+    agent.expect(OK, "monitor", interval=2)
+    check(answers(idle), "an idle session was cut at once")
+    later = agent.lab.session(agent.node)
+    time.sleep(1.1)
+    monitored = agent.expect(OK, "monitor", interval=2)
+    check("1 client sessions were cut" in monitored.stderr, f"the monitor did not say that it cut a session: {monitored.stderr}")
+    check(not answers(idle), "an idle session of before the demotion is still there")
+    check(answers(later), "a session was cut that came after the demotion")
+    check(not agent.expect(OK, "monitor", interval=2).stderr, "the next monitor has something to say, too")
+    # Of a server that was started again since, the same numbers are other sessions.
+    agent.expect(OK, "promote")
+    agent.expect(OK, "demote")
+    agent.expect(OK, "stop")
+    agent.expect(OK, "start")
+    first = agent.lab.session(agent.node)
+    time.sleep(1.1)
+    agent.expect(OK, "monitor", interval=2)
+    check(answers(first), "a session of another server was cut")
+
+
 def reopened_behind_its_back(agent):
     """Somebody switches read_only off on a replica: the next monitor switches it on again; on in a primary: it says so."""
     agent.started()
@@ -233,5 +277,6 @@ TESTS = [
     ("too many connections are no failure", too_many_connections),
     ("long locks are no failure, and do not hold up a demotion", locks),
     ("a transaction that is open at the demotion is not committed", open_transaction),
+    ("idle sessions are cut when the address has moved", idle_sessions),
     ("read_only that somebody switched is put right or reported", reopened_behind_its_back),
 ]

@@ -519,7 +519,7 @@ static bool step_is_of(enum decision decision, enum step step)
 			1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION | 1ul << STEP_MARK | 1ul << STEP_RECORD |
 			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PUBLISH | 1ul << STEP_CUT_OUTSIDERS | 1ul << STEP_COPY_POSITION |
 			1ul << STEP_DROP_ASIDE | 1ul << STEP_DONATE | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_HOLD_BINLOGS |
-			1ul << STEP_EXPIRE_BINLOGS,
+			1ul << STEP_EXPIRE_BINLOGS | 1ul << STEP_KILL_SESSIONS,
 	    [START] = 1ul << STEP_INITIALISE | 1ul << STEP_LAUNCH | 1ul << STEP_LAUNCH_BEHIND | 1ul << STEP_CUT_TAIL | 1ul << STEP_DEFER |
 		      1ul << STEP_CLOSE_WRITES | 1ul << STEP_FORGET_ROLE | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_SEMISYNC_SOURCE_OFF |
 		      1ul << STEP_SEMISYNC_REPLICA | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
@@ -698,6 +698,8 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		return NULL;
 	case STEP_KILL_SESSIONS:
 		LAW(server->waiting_known == TRI_YES && server->waiting == 0);
+		LAW(decision != MONITOR || (server->writable == TRI_NO && facts.local_role == ROLE_REPLICA));
+		LAW(v->number == (decision == MONITOR ? facts.sessions_left : 0));
 		return NULL;
 	case STEP_SEMISYNC_SOURCE_OFF:
 		LAW(server->writable == TRI_NO && facts.local_role == ROLE_REPLICA);

@@ -357,6 +357,9 @@ static void monitor_turn(void)
 	    THREAD(server.receiver),
 	};
 
+	facts.sessions_left = 7;
+	dials_each(dials, 4, judge_monitor);
+	facts.sessions_left = 0;
 	dials_each(dials, 4, judge_monitor);
 	facts.server.state = SERVER_UP;
 	dials_each(dials + 1, ARRAY_LENGTH(dials) - 1, judge_monitor);
@@ -385,6 +388,7 @@ TEST(a_monitor_changes_no_role_and_says_promoted_only_of_a_writable_primary)
 	assert_true(done > 0);
 	counters_say("monitors", STEP_SEMISYNC_SOURCE);
 	counters_say("monitors", STEP_CLOSE_WRITES);
+	counters_say("monitors", STEP_KILL_SESSIONS);
 }
 
 TEST(binary_logs_expire_only_where_nobody_needs_them_or_beyond_the_limits)
