@@ -36,6 +36,9 @@ struct sql_rows {
 	char **values; /* [rows * columns] */
 };
 
+/* Loads the client library, as the first sql_open() does otherwise. -1: OCF_ERR_INSTALLED, and the sentence says what is missing. */
+int sql_load(struct error *err);
+
 /* On anything but SQL_OK err has the sentence (with the server's message) and *ret is untouched. deadline_ms: monotonic;
  * it includes resolving host's name. After SQL_UNKNOWN the connection answers nothing any more. SIGPIPE is ignored from the first call on. */
 enum sql_outcome sql_open(const struct sql_target *target, uint64_t deadline_ms, struct sql **ret, struct error *err);

@@ -1,6 +1,6 @@
 /* sql_module.h - what src/io/sql.c asks of the module sql.so, the only code that links with the server's client library. That one brings
- * libraries along for TLS, compression and C++: loading them costs three times as much as all else that a notification does which asks the
- * server nothing. So the module is loaded with the first connection. */
+ * libraries along for TLS, compression and C++: loading them costs twice what a notification costs that asks the server nothing. So the
+ * module is loaded with the first connection. */
 #ifndef SYSTOLE_IO_SQL_MODULE_H
 #define SYSTOLE_IO_SQL_MODULE_H
 

@@ -7,11 +7,16 @@
 
 static const struct sql_module *module;
 
-enum sql_outcome sql_open(const struct sql_target *target, uint64_t deadline_ms, struct sql **ret, struct error *err)
+int sql_load(struct error *err)
 {
 	if (!module)
 		module = sql_module_load(err);
-	return module ? module->open(target, deadline_ms, ret, err) : SQL_UNKNOWN;
+	return module ? 0 : -1;
+}
+
+enum sql_outcome sql_open(const struct sql_target *target, uint64_t deadline_ms, struct sql **ret, struct error *err)
+{
+	return sql_load(err) ? SQL_UNKNOWN : module->open(target, deadline_ms, ret, err);
 }
 
 void sql_close(struct sql *sql)

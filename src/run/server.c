@@ -94,7 +94,7 @@ int server_validate(struct context *ctx, struct error *err)
 	struct user_options options = {0};
 	uid_t uid;
 	gid_t gid;
-	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || paths_check(ctx, uid, err))
+	if (account_ids(ctx->config.user, ctx->config.group, &uid, &gid, err) || paths_check(ctx, uid, err) || sql_load(err))
 		return -1;
 	if (context_read_credentials(ctx, err) || context_find_dialect(ctx, err) || server_options(ctx, &options, err))
 		return -1;

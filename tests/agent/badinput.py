@@ -4,6 +4,7 @@ import subprocess
 from agent import ARGS, CONFIGURED, CREDENTIALS, DATADIR, DEGRADED, DEGRADED_PROMOTED, GENERIC, INSTALLED, LOG, NOT_RUNNING, OK, PERM, PROMOTED, check
 
 NOBODY = 65534
+SQL_MODULE = "/usr/lib/systole/sql.so"
 
 
 def wrong_values(agent):
@@ -128,6 +129,11 @@ def programs(agent):
         agent.refuses(INSTALLED, action, ["user", "nosuchuser"], env=env, user="nosuchuser")
         agent.refuses(INSTALLED, action, ["group", "nosuchgroup"], env=env, group="nosuchgroup")
         agent.refuses(PERM, action, ["root"], env=env, user="root")
+        agent.sh(f"mv {SQL_MODULE} {SQL_MODULE}.away")
+        try:
+            agent.refuses(INSTALLED, action, ["the sql module cannot be loaded", SQL_MODULE], env=env)
+        finally:
+            agent.sh(f"mv {SQL_MODULE}.away {SQL_MODULE}")
     agent.write("/tmp/old", "#!/bin/sh\necho 'mysqld  Ver 5.6.51 for Linux on x86_64'\n", 0o755)
     agent.refuses(INSTALLED, "start", ["5.6.51", "5.7.6"], binary="/tmp/old")
     for action in ("validate-all", "monitor", "stop", "demote"):
