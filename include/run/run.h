@@ -8,8 +8,11 @@
 /* Looks at what is asked for (bits of enum look; the server's process always). What was not answered stays UNKNOWN. */
 void observe(struct context *ctx, unsigned int look, struct facts *ret);
 
-/* Whether a session, a row of STATEMENT_SESSIONS, is one to be cut: any as long as writes are open, then the busy ones of before. */
-bool session_is_due(const struct context *ctx, const struct sql_rows *rows, size_t row);
+/* The last session of the server's time as the primary that was demoted this long ago at least; 0: none, or they were cut. */
+uint64_t sessions_left(const struct context *ctx, uint64_t ago_ms);
+/* Whether a session, a row of STATEMENT_SESSIONS, is one to be cut: any as long as writes are open, then the busy ones of before. And those
+ * up to `left`, of an earlier time as the primary, after which no monitor has run. */
+bool session_is_due(const struct context *ctx, const struct sql_rows *rows, size_t row, uint64_t left);
 /* What the server has executed by now; NULL: it does not say. The caller frees. */
 struct gtid_set *executed_now(struct context *ctx, struct error *err);
 /* Of the server that the context is connected to, which need not be this node's. The caller clears. */

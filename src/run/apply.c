@@ -352,20 +352,21 @@ static int forget_source(struct context *ctx, const struct facts *facts, struct 
 
 /* The sessions of clients: those that are due, and all up to the one of that number. Never called while commits wait for an acknowledgement:
  * MariaDB would commit them. */
-static int kill_sessions(struct context *ctx, uint64_t left, struct error *err)
+static int kill_sessions(struct context *ctx, uint64_t number, struct error *err)
 {
 	struct sql_rows rows = {0};
+	uint64_t left = sessions_left(ctx, 0);
 	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
 		return -1;
 	for (size_t i = 0; i < rows.rows; i++) {
 		const char *id = sql_value(&rows, i, "id");
 		struct error gone; /* 1094: it has left by itself */
-		uint64_t number;
-		if (id && parse_u64(id, 0, UINT64_MAX, &number) && (left ? number <= left : session_is_due(ctx, &rows, i)))
+		uint64_t session;
+		if (id && parse_u64(id, 0, UINT64_MAX, &session) && (number ? session <= number : session_is_due(ctx, &rows, i, left)))
 			ctx->sessions_cut += context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL) == SQL_OK;
 	}
 	sql_rows_clear(&rows);
-	if (left)
+	if (number)
 		return file_remove(ctx->sessions_file, err);
 	clock_pause_ms(5); /* they end on their own time */
 	return 0;

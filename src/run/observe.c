@@ -230,10 +230,23 @@ enum sql_outcome follower_observe(struct context *ctx, struct server_facts *ret)
 	return outcome;
 }
 
-bool session_is_due(const struct context *ctx, const struct sql_rows *rows, size_t row)
+/* Of the server that runs: another one counts its sessions anew. */
+uint64_t sessions_left(const struct context *ctx, uint64_t ago_ms)
+{
+	_cleanup_free_ char *text = NULL;
+	struct error ignored;
+	uint64_t age_ms, server_ms;
+	if (!file_age_ms(ctx->sessions_file, &age_ms) || age_ms < ago_ms || !file_age_ms(ctx->server_marker, &server_ms) ||
+	    server_ms < age_ms || file_read(ctx->sessions_file, 32, &text, &ignored))
+		return 0;
+	return number_or(text, 0);
+}
+
+bool session_is_due(const struct context *ctx, const struct sql_rows *rows, size_t row, uint64_t left)
 {
 	bool idle = number_or(sql_value(rows, row, "busy"), 1) == 0;
-	return !ctx->last_session || (!idle && number_or(sql_value(rows, row, "id"), 0) <= ctx->last_session);
+	uint64_t id = number_or(sql_value(rows, row, "id"), 0);
+	return !ctx->last_session || id <= left || (!idle && id <= ctx->last_session);
 }
 
 /* Never 0. */
@@ -254,8 +267,9 @@ static void observe_sessions(struct context *ctx, struct server_facts *server)
 		return;
 	if (!ctx->last_session && server->writable == TRI_NO && server->agent_writable != TRI_YES)
 		ctx->last_session = last_session(&rows);
+	uint64_t left = sessions_left(ctx, 0);
 	for (size_t i = 0; i < rows.rows; i++)
-		server->sessions += session_is_due(ctx, &rows, i);
+		server->sessions += session_is_due(ctx, &rows, i, left);
 	server->sessions_known = TRI_YES;
 	sql_rows_clear(&rows);
 }
@@ -495,18 +509,6 @@ static void observe_local(struct context *ctx, struct facts *facts)
 /* By then the address is elsewhere. */
 #define SESSIONS_LEFT_MS 1000
 
-/* Of the server that runs: another one counts its sessions anew. */
-static uint64_t sessions_left(const struct context *ctx)
-{
-	_cleanup_free_ char *text = NULL;
-	struct error ignored;
-	uint64_t age_ms, server_ms;
-	if (!file_age_ms(ctx->sessions_file, &age_ms) || age_ms < SESSIONS_LEFT_MS || !file_age_ms(ctx->server_marker, &server_ms) ||
-	    server_ms < age_ms || file_read(ctx->sessions_file, 32, &text, &ignored))
-		return 0;
-	return number_or(text, 0);
-}
-
 static void observe_action(const struct context *ctx, struct facts *facts)
 {
 	uint64_t age_ms, now = clock_now_ms();
@@ -524,7 +526,7 @@ static void observe_action(const struct context *ctx, struct facts *facts)
 	facts->detached = tri_of(ctx->detached);
 	facts->marked = ctx->marked;
 	facts->opened_now = tri_of(ctx->opened_now);
-	facts->sessions_left = sessions_left(ctx);
+	facts->sessions_left = sessions_left(ctx, SESSIONS_LEFT_MS);
 	facts->outsiders_cut = tri_of(ctx->outsiders_cut);
 	facts->diverged_twice = tri_of(ctx->diverged_since_ms && now - ctx->diverged_since_ms > 1500);
 }

@@ -242,6 +242,15 @@ def idle_sessions(agent):
     check(not answers(idle), "an idle session of before the demotion is still there")
     check(answers(later), "a session was cut that came after the demotion")
     check(not agent.expect(OK, "monitor", interval=2).stderr, "the next monitor has something to say, too")
+    # No monitor has run in between: the next demotion cuts those of the one before.
+    agent.expect(OK, "promote")
+    idle = agent.lab.session(agent.node)
+    agent.expect(OK, "demote")
+    check(answers(idle), "an idle session was cut at once, the second time")
+    agent.expect(OK, "promote")
+    check(answers(idle), "an idle session was cut by a promotion")
+    agent.expect(OK, "demote")
+    check(not answers(idle), "idle sessions pile up when a server is promoted and demoted again and again")
     # Of a server that was started again since, the same numbers are other sessions.
     agent.expect(OK, "promote")
     agent.expect(OK, "demote")
