@@ -356,16 +356,21 @@ static int kill_sessions(struct context *ctx, uint64_t number, struct error *err
 {
 	struct sql_rows rows = {0};
 	uint64_t left = sessions_left(ctx, 0);
-	if (outcome_ok(context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL)))
+	enum sql_outcome outcome = context_query(ctx, ctx->sql, STATEMENT_SESSIONS, &rows, err, NULL);
+	if (outcome_ok(outcome))
 		return -1;
-	for (size_t i = 0; i < rows.rows; i++) {
+	for (size_t i = 0; i < rows.rows && outcome != SQL_UNKNOWN; i++) {
 		const char *id = sql_value(&rows, i, "id");
-		struct error gone; /* 1094: it has left by itself */
 		uint64_t session;
-		if (id && parse_u64(id, 0, UINT64_MAX, &session) && (number ? session <= number : session_is_due(ctx, &rows, i, left)))
-			ctx->sessions_cut += context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, &gone, "id", id, NULL) == SQL_OK;
+		if (!id || !parse_u64(id, 0, UINT64_MAX, &session) || !(number ? session <= number : session_is_due(ctx, &rows, i, left)))
+			continue;
+		/* Refused, with 1094: it has left by itself. */
+		outcome = context_run(ctx, ctx->sql, STATEMENT_KILL_SESSION, err, "id", id, NULL);
+		ctx->sessions_cut += outcome == SQL_OK;
 	}
 	sql_rows_clear(&rows);
+	if (outcome == SQL_UNKNOWN)
+		return -1;
 	if (number)
 		return file_remove(ctx->sessions_file, err);
 	clock_pause_ms(5); /* they end on their own time */
