@@ -194,6 +194,8 @@ struct verdict verdict_target(enum step step, const char *target, const char *fm
 struct verdict decide_reach(const struct config *config, const struct facts *facts, const struct gtid_set *held, uint64_t *ret_reports);
 /* A replica that follows the primary: whether somebody has written to it all the same. STEP_NONE: no, or that cannot be told now. */
 struct verdict decide_errant(const struct config *config, const struct facts *facts);
+/* Of a server that is closed: the sessions that its demotion has left for later. STEP_NONE: there are none, or commits may wait. */
+struct verdict decide_sessions_left(const struct facts *facts);
 /* Whether the server may purge its binary logs now. STEP_NONE: as it is, or that cannot be told now. */
 struct verdict decide_binlogs(const struct config *config, const struct facts *facts);
 /* This cluster has no primary that this node could follow. */

@@ -1,6 +1,6 @@
 /* Demotion in the safe order: close writes, see that they are closed, cut the sessions that have something under way,
- * and only then touch semi-sync. The idle ones wait for nothing: a monitor cuts them once the address has moved, for whoever is cut before
- * connects to this server once more. */
+ * and only then touch semi-sync. The idle ones wait for nothing: a monitor cuts them once the address has moved, or the next promotion, for
+ * whoever is cut before connects to this server once more. */
 #include "core/decide.h"
 
 static struct verdict kill_waiting(const struct server_facts *server)
@@ -57,6 +57,16 @@ static struct verdict decide_demote_closed(const struct config *config, const st
 	if (config->instance.clustered && facts->published != TRI_YES)
 		return verdict_step(STEP_PUBLISH, "%s", "");
 	return verdict_done(OCF_SUCCESS, "%s", "");
+}
+
+struct verdict decide_sessions_left(const struct facts *facts)
+{
+	struct verdict v = {0};
+	if (facts->sessions_left && facts->server.waiting_known == TRI_YES && facts->server.waiting == 0) {
+		v = verdict_step(STEP_KILL_SESSIONS, "they are of clients of its last time as the primary");
+		v.number = facts->sessions_left;
+	}
+	return v;
 }
 
 struct verdict decide_demote(const struct config *config, const struct facts *facts)

@@ -212,11 +212,9 @@ static struct verdict decide_monitor_replica(const struct config *config, const 
 		return verdict_step(STEP_CLOSE_WRITES, "a replica must be closed to administrators, too");
 	if (server->writable == TRI_YES)
 		return verdict_step(STEP_CLOSE_WRITES, "a replica must not be writable: somebody has switched read_only off");
-	if (facts->sessions_left && server->waiting_known == TRI_YES && server->waiting == 0) {
-		struct verdict v = verdict_step(STEP_KILL_SESSIONS, "they are of clients of the primary, which this node is no longer");
-		v.number = facts->sessions_left;
-		return v;
-	}
+	struct verdict cut = decide_sessions_left(facts);
+	if (cut.step != STEP_NONE)
+		return cut;
 	if (facts_lone(config) || !config->instance.clustered)
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	/* A server without any transaction says to the others whether it has data all the same. */

@@ -121,6 +121,10 @@ static struct verdict prepare(const struct config *config, const struct facts *f
 			return verdict_step(STEP_FORGET_SOURCE, "%s", "");
 		}
 	}
+	/* Once writes are open, nobody cuts them before the next demotion. */
+	v = decide_sessions_left(facts);
+	if (v.step != STEP_NONE)
+		return v;
 	if (config->credentials) {
 		if (server->accounts == TRI_UNKNOWN)
 			return verdict_look(LOOK_ACCOUNTS);

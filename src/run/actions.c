@@ -315,6 +315,7 @@ static struct verdict promote(struct context *ctx)
 	ctx->patience_ms = clock_now_ms() + 1000;
 	unsigned int look = LOOK_SERVER | LOOK_MARK | LOOK_PEERS | LOOK_ACCOUNTS | LOOK_QUORUM;
 	struct verdict verdict = run_loop(ctx, decide_promote, look, &facts);
+	sessions_tell(ctx);
 	(void)file_remove(ctx->round_file, &err);
 	/* So that another node is chosen now, and not this one again. */
 	if (verdict.code != OCF_SUCCESS) {

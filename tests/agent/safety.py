@@ -251,6 +251,17 @@ def idle_sessions(agent):
     check(answers(idle), "an idle session was cut by a promotion")
     agent.expect(OK, "demote")
     check(not answers(idle), "idle sessions pile up when a server is promoted and demoted again and again")
+    # The address has moved meanwhile: the promotion cuts them, for nobody does while it is the primary.
+    agent.expect(OK, "promote")
+    idle = agent.lab.session(agent.node)
+    agent.expect(OK, "demote")
+    later = agent.lab.session(agent.node)
+    time.sleep(1.1)
+    promoted = agent.expect(OK, "promote")
+    check("1 client sessions were cut" in promoted.stderr, f"the promotion did not say that it cut a session: {promoted.stderr}")
+    check(not answers(idle), "an idle session of its last time as the primary is still there")
+    check(answers(later), "a session was cut that came after the demotion")
+    agent.expect(OK, "demote")
     # Of a server that was started again since, the same numbers are other sessions.
     agent.expect(OK, "promote")
     agent.expect(OK, "demote")

@@ -253,6 +253,8 @@ static const char *open_law(const struct verdict *v)
 	LAW(v->number == facts.promised);
 	LAW(facts.server.accounts == TRI_YES);
 	LAW(facts.sysvars_set == TRI_YES);
+	/* Those of an earlier time as the primary would stay for ever. */
+	LAW(!facts.sessions_left || facts.server.waiting_known != TRI_YES || facts.server.waiting > 0);
 	if (config.instance.clone_max < 2) {
 		LAW(record->epoch == 0);
 		return write_law();
@@ -529,7 +531,7 @@ static bool step_is_of(enum decision decision, enum step step)
 	    [PROMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER |
 			1ul << STEP_FOLLOW | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_BOOTSTRAP | 1ul << STEP_SYSVARS_PRIMARY |
 			1ul << STEP_SEMISYNC_SOURCE | 1ul << STEP_OPEN_WRITES | 1ul << STEP_MARK | 1ul << STEP_RECORD |
-			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PROMISE,
+			1ul << STEP_RELEASE_COMMITS | 1ul << STEP_PROMISE | 1ul << STEP_KILL_SESSIONS,
 	    [DEMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_KILL_SERVER | 1ul << STEP_KILL_SESSIONS | 1ul << STEP_FORGET_ROLE |
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
 	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT |
@@ -698,8 +700,9 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 		return NULL;
 	case STEP_KILL_SESSIONS:
 		LAW(server->waiting_known == TRI_YES && server->waiting == 0);
-		LAW(decision != MONITOR || (server->writable == TRI_NO && facts.local_role == ROLE_REPLICA));
-		LAW(v->number == (decision == MONITOR ? facts.sessions_left : 0));
+		LAW(decision == DEMOTE || server->writable == TRI_NO);
+		LAW(decision != MONITOR || facts.local_role == ROLE_REPLICA);
+		LAW(v->number == (decision == DEMOTE ? 0 : facts.sessions_left));
 		return NULL;
 	case STEP_SEMISYNC_SOURCE_OFF:
 		LAW(server->writable == TRI_NO && facts.local_role == ROLE_REPLICA);

@@ -161,6 +161,9 @@ static const struct dial candidate_dials[] = {
     TRI(quorum),
     TRI(synced),
     TRI(peers_known),
+    TRI(server.waiting_known),
+    DIAL(server.waiting, NUMBER, 0, 1),
+    DIAL(sessions_left, NUMBER, 0, 7),
 };
 
 static void peers_show(const struct view *view)
@@ -225,6 +228,7 @@ TEST(writes_open_only_on_a_server_that_is_closed_drained_alone_and_waits_for_its
 	counters_say("candidates", STEP_MARK);
 	counters_say("candidates", STEP_RECORD);
 	counters_say("candidates", STEP_RELEASE_COMMITS);
+	counters_say("candidates", STEP_KILL_SESSIONS);
 }
 
 /* Nothing but one fact is unknown. */
