@@ -196,6 +196,20 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 						 : verdict_step(STEP_WAIT, "applies what it has received");
 }
 
+/* The worker of an empty node that waits for the primary of an election before this one, of which nothing has come: nobody has anything that
+ * it could copy. */
+static bool waits_in_vain(const struct facts *facts)
+{
+	const struct server_facts *server = &facts->server;
+	if (facts->worker != TRI_YES || server->state != SERVER_UP || facts->filling != TRI_NO || facts->peers_known != TRI_YES ||
+	    facts->site.name || !gtid_set_empty(server->executed))
+		return false;
+	for (size_t i = 0; i < facts->peer_count; i++)
+		if (facts->peers[i].data == TRI_YES || facts->peers[i].role == ROLE_PRIMARY)
+			return false;
+	return true;
+}
+
 struct verdict decide_round(const struct config *config, const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;
@@ -204,6 +218,8 @@ struct verdict decide_round(const struct config *config, const struct facts *fac
 		return verdict_done(OCF_SUCCESS, "%s", "");
 	if (facts_leaf(facts))
 		return verdict_done(OCF_SUCCESS, "has no report: %s", LEAF_DOES_NOT_VOTE);
+	if (waits_in_vain(facts))
+		return verdict_step(STEP_KILL_WORKER, "empty, and nobody has data: it reports anew");
 	/* The others must know that it cannot report: as long as they try to be promoted, no monitor of this one begins. */
 	if (facts->worker != TRI_NO || server->state == SERVER_DEAD || server->state == SERVER_STARTING)
 		return facts->published == TRI_NO && facts->patience_over != TRI_YES

@@ -535,7 +535,7 @@ static bool step_is_of(enum decision decision, enum step step)
 	    [DEMOTE] = 1ul << STEP_CLOSE_WRITES | 1ul << STEP_KILL_SERVER | 1ul << STEP_KILL_SESSIONS | 1ul << STEP_FORGET_ROLE |
 		       1ul << STEP_SEMISYNC_SOURCE_OFF | 1ul << STEP_SYSVARS_REPLICA | 1ul << STEP_PUBLISH,
 	    [ROUND] = 1ul << STEP_DEFER | 1ul << STEP_PUBLISH | 1ul << STEP_STOP_RECEIVER | 1ul << STEP_PROMISE | 1ul << STEP_REPORT |
-		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER | 1ul << STEP_FORGET_SOURCE,
+		      1ul << STEP_FOLLOW | 1ul << STEP_START_APPLIER | 1ul << STEP_FORGET_SOURCE | 1ul << STEP_KILL_WORKER,
 	    [FOLLOW] = 1ul << STEP_STOP_RECEIVER | 1ul << STEP_START_APPLIER | 1ul << STEP_FOLLOW | 1ul << STEP_PROVISION |
 		       1ul << STEP_COPY_POSITION | 1ul << STEP_FORGET_SOURCE,
 	    [KEEP] = 1ul << STEP_RECORD | 1ul << STEP_SYNCED | 1ul << STEP_NONE,
@@ -744,13 +744,17 @@ static const char *step_law(enum decision decision, const struct verdict *v)
 	case STEP_WAIT:
 	case STEP_LOOK:
 	case STEP_KILL_SERVER:
-	case STEP_KILL_WORKER:
 	case STEP_SEMISYNC_REPLICA:
 	case STEP_STOP_RECEIVER:
 	case STEP_START_APPLIER:
 	case STEP_FORGET_ROLE:
 	case STEP_SYSVARS_PRIMARY:
 	case STEP_SYSVARS_REPLICA:
+		break;
+	case STEP_KILL_WORKER: /* a copy goes on, whoever is elected */
+		for (size_t i = 0; decision == ROUND && i < facts.peer_count; i++)
+			LAW(facts.peers[i].data != TRI_YES && facts.peers[i].role != ROLE_PRIMARY);
+		LAW(decision != ROUND || (facts.filling == TRI_NO && !facts.site.name && gtid_set_empty(server->executed)));
 		break;
 	case STEP_CUT_OUTSIDERS:
 		LAW(facts.local_role == ROLE_PRIMARY && facts.server.foreign > 0);

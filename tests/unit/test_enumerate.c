@@ -460,6 +460,15 @@ static void round_flags_turn(void)
 	dials_each(dials, ARRAY_LENGTH(dials), judge_round);
 }
 
+static void round_worker_turn(void)
+{
+	static const struct dial dials[] = {
+	    STATE(server.state), DIAL(server.executed, POSITION, NOT_KNOWN, EMPTY, SAME), TRI(worker), TRI(filling), TRI(peers_known),
+	};
+
+	dials_each(dials, ARRAY_LENGTH(dials), judge_round);
+}
+
 TEST(a_round_reports_only_what_is_known_after_it_has_promised_and_stopped_receiving)
 {
 	static char others[] = "node2";
@@ -474,11 +483,14 @@ TEST(a_round_reports_only_what_is_known_after_it_has_promised_and_stopped_receiv
 			views_each(reports, report_count, 1, false, round_turn);
 			candidate_make();
 			views_each(reports, report_count, 1, false, round_flags_turn);
+			candidate_make();
+			views_each(reports, report_count, facts.peer_count, false, round_worker_turn);
 		}
 	}
 	counters_say("rounds", STEP_PROMISE);
 	counters_say("rounds", STEP_REPORT);
 	counters_say("rounds", STEP_FOLLOW);
+	counters_say("rounds", STEP_KILL_WORKER);
 }
 
 int main(void)

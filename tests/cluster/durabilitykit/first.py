@@ -1,4 +1,5 @@
 """The first start of a resource whose data directories hold something already."""
+import threading
 import time
 
 from suite import check, wait_in_sync
@@ -83,6 +84,38 @@ def serve(lab, wanted):
     return primary, f"{primary} is the primary after {took:.1f} s; {wanted} rows are on all nodes"
 
 
+def called_off(lab):
+    """Attributes change all the while, and Pacemaker calls its plans off: between an election and its promotion, too. The next election finds
+    empty nodes that wait for the primary of the one before."""
+    start_over(lab)
+    ended = threading.Event()
+
+    def change():
+        number = 0
+        while not ended.wait(0.03):
+            number += 1
+            lab.nodes[0].run(["attrd_updater", "--name", "weather", "--update", str(number)])
+    changes = threading.Thread(target=change)
+    started = time.monotonic()
+    lab.resource()
+    changes.start()
+    try:
+        lab.wait_until(lambda: len(lab.state().where("db", "Unpromoted")) + len(lab.state().where("db", "Promoted")) == len(lab.nodes), 60,
+                       "the servers to be started")
+        time.sleep(2)
+    finally:
+        ended.set()
+        changes.join()
+        lab.nodes[0].run(["attrd_updater", "--name", "weather", "--delete"])
+    quiet = time.monotonic()
+    primary = lab.wait_settled(60, failures_ok=True)
+    failed = [line.strip() for line in lab.on_live_node(["crm_mon", "-1"]).stdout.splitlines() if "promote on" in line]
+    check(not failed, f"a promotion has failed: {failed}")
+    lab.set_up_application()
+    wait_in_sync(lab)
+    return f"{primary} is the primary after {quiet - started:.1f} s of changes, and {time.monotonic() - quiet:.1f} s"
+
+
 def data_on_one(lab):
     start_over(lab)
     by_hand(lab, "node2", *shop(range(5)))
@@ -138,6 +171,7 @@ def diverged(lab):
 
 
 TESTS = [
+    ("first start with elections that are called off", called_off),
     ("first start with data on one node", data_on_one),
     ("first start with data on two nodes, one ahead", data_on_two),
     ("first start with data on all nodes", data_on_all),
