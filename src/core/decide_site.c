@@ -38,7 +38,14 @@ struct verdict decide_site(const struct config *config, const struct facts *fact
 		return verdict_done(OCF_SUCCESS, "there is no primary, and the other site, %s, cannot be asked: %.300s", site->address,
 				    site->ask_error ? site->ask_error : "no answer");
 	/* Else this cluster's own last primary was the last one of both. */
-	if (site->data_epoch <= facts_record(facts)->epoch)
+	const struct record *own = facts_record(facts);
+	if (site->data_epoch <= own->epoch && gtid_set_empty(server->executed))
+		return verdict_done(
+		    OCF_DEGRADED,
+		    "empty, and not filled from the other site, %s, which holds nothing later than epoch %llu: %.64s was the "
+		    "primary here in epoch %llu. If its data is gone for good, see \"A second site\" in the guide",
+		    site->address, (unsigned long long)site->data_epoch, own->primary, (unsigned long long)own->epoch);
+	if (site->data_epoch <= own->epoch)
 		return verdict_done(OCF_SUCCESS, "there is no primary, and the other site, %s, holds nothing later than epoch %llu",
 				    site->address, (unsigned long long)site->data_epoch);
 	return decide_join(config, facts, site, site);

@@ -123,7 +123,9 @@ def remove(lab):
                        ("primitive", "vip2"), ("clone", "db2-clone")):
         lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}"/>'])
     for node in lab.nodes:
-        node.run(["rm", "-rf", DIRECTORY], check=True)
+        node.run(f"rm -rf {DIRECTORY} /var/lib/systole/db2; attrd_updater --private -n systole-db2 -D; "
+                 "attrd_updater --private -n systole-db2-report -D; true", check=True)
+    lab.on_live_node("crm_attribute --type crm_config --name systole-db2 --delete; true")
     lab.cleanup()
 
 
