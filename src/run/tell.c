@@ -12,11 +12,19 @@
 enum teller {
 	TELLER_THIS,
 	TELLER_OTHER,
-	TELLER_LOST, /* that one has not run for so long that it does not hang either, while this one did */
+	TELLER_LOST, /* that one is not run any more, while this one is */
 };
+/* For so long it does not hang either. */
 #define LOST_MS 40000
 /* Both begin at once. One that is as rare as this does not tell before it has seen that there is no other. */
 #define RARE_MS 5000
+
+/* A refusal calls a promotion off, which has ended the monitors, and it is shown for half a minute only. */
+static bool lost_in_refusal(const struct context *ctx, uint64_t interval_ms, uint64_t age_ms)
+{
+	uint64_t refused_ms;
+	return file_age_ms(ctx->refused_file, &refused_ms) && refused_ms < age_ms && refused_ms > 2 * interval_ms;
+}
 
 /* The file: interval and role. */
 static enum teller teller_now(const struct context *ctx, enum role role)
@@ -32,7 +40,8 @@ static enum teller teller_now(const struct context *ctx, enum role role)
 	bool same = str_equal(before, now);
 	bool other = rest && parse_digits(&rest, &interval_ms) && interval_ms < ctx->config.instance.interval_ms && *rest == ' ' &&
 		     str_equal(rest + 1, role_name(role));
-	bool listens = other && (age_ms < LOST_MS || !ran);
+	bool lost = age_ms >= LOST_MS || (other && lost_in_refusal(ctx, interval_ms, age_ms));
+	bool listens = other && !(lost && ran);
 	bool first = ctx->config.instance.interval_ms >= RARE_MS && !other && !same;
 	if (dir_make(ctx->run_dir, 0755, 0, 0, &ignored) == 0)
 		(void)file_write(listens ? ctx->listener_file : ctx->teller_file, listens ? "" : now, 0600, &ignored);
