@@ -116,9 +116,13 @@ def apart(lab):
         remove(lab)
 
 
-def remove(lab):
+def stop(lab):
     lab.on_live_node(["crm_resource", "--resource", "db2-clone", "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"])
     lab.wait_until(lambda: not servers(lab, DIRECTORY), 60, "the second database to stop")
+
+
+def remove(lab):
+    stop(lab)
     for kind, name in (("rsc_colocation", "vip2-with-primary"), ("rsc_order", "vip2-after-promote"), ("rsc_order", "vip2-after-demote"),
                        ("primitive", "vip2"), ("clone", "db2-clone")):
         lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<{kind} id="{name}"/>'])

@@ -184,7 +184,9 @@ def disaster(lab):
 
 
 def removed(lab):
-    """The tests after these know one database without a ticket."""
+    """The tests after these know one database without a ticket. The addresses go last: a server whose replica is behind one that has gone
+    writes to it for a minute (net_write_timeout), also when it is to stop."""
+    instances.stop(lab)
     for db in SITES:
         reads.remove(lab, "reads-" + db, db)
         lab.on_live_node(["cibadmin", "--delete", "--xml-text", f'<rsc_ticket id="{db}-ticket"/>'])
