@@ -65,6 +65,8 @@ int context_open(struct context *ctx, char *const *env, struct error *err);
 int context_open_bare(struct context *ctx, char *const *env, struct error *err);
 void context_close(struct context *ctx);
 int context_read_credentials(struct context *ctx, struct error *err);
+/* Clients wait for this action: the connection to the cluster is begun before it is needed. */
+void context_hurry(const struct context *ctx);
 
 /* The administration connection, opened when needed. */
 enum sql_outcome context_connect(struct context *ctx, uint64_t deadline_ms, struct error *err);

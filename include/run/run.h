@@ -70,6 +70,8 @@ char *followers_tend(struct context *ctx, uint64_t epoch);
 int worker_run(struct context *ctx);
 
 /* The actions: OCF codes. The table is in actions.c. */
+struct verdict action_failed(const struct error *err);
+struct verdict action_notify(struct context *ctx);
 int action_run(const char *name, char *const *env);
 void action_usage(void);
 

@@ -197,7 +197,7 @@ static struct verdict decide_voter(const struct config *config, const struct fac
 }
 
 /* The worker of an empty node that waits for the primary of an election before this one, of which nothing has come: nobody has anything that
- * it could copy. */
+ * it could copy. A peer whose data is not known does not count, for one with such a worker is that, too: at worst a copy begins again. */
 static bool waits_in_vain(const struct facts *facts)
 {
 	const struct server_facts *server = &facts->server;

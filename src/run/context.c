@@ -9,6 +9,7 @@
 #include "config.h"
 #include "core/options.h"
 #include "io/clock.h"
+#include "io/cluster.h"
 #include "io/files.h"
 #include "io/log.h"
 
@@ -89,6 +90,12 @@ int context_read_credentials(struct context *ctx, struct error *err)
 		return rc;
 	credentials_clear(&ctx->credentials);
 	return error_set(err, OCF_ERR_ARGS, "credentials %s has no %s are needed", ctx->config.credentials, missing);
+}
+
+void context_hurry(const struct context *ctx)
+{
+	if (ctx->config.instance.clustered)
+		cluster_begin();
 }
 
 int context_open(struct context *ctx, char *const *env, struct error *err)
