@@ -1,9 +1,12 @@
 """Six nodes: a primary and two replicas that vote, a node in between that does not, and two leaves below it."""
+import re
 import time
 
 from suite import Trial, check, wait_in_sync
 from durabilitykit.look import expect_nobody_open, wait_for_sentence, words
 from durabilitykit.voters import wait_for_voters
+from labkit.shell import read_text
+from topologykit.maintenance import hands_off
 
 VOTERS, BETWEEN, LEAVES = ("node1", "node2", "node3"), "node4", ("node5", "node6")
 ATTACH_S = 30
@@ -43,6 +46,12 @@ def as_named(primary):
 def dumps(lab, name):
     """The sessions of those that replicate from it."""
     return {row[0] for row in lab.sql(name, "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")}
+
+
+def refills(lab, name):
+    """What it had when its primary died, nobody had acknowledged, and the next one lacks: each time that it was filled again for that."""
+    text = read_text(lab.node(name).path("/var/lib/systole/db/worker.log"), "")
+    return re.findall(r"diverged: has (\S+) which the primary \S+ lacks; it is filled again", text)
 
 
 def acknowledges(lab, name):
@@ -85,7 +94,7 @@ def killed(fault, whose):
     def test(lab):
         primary = lab.wait_settled(120, failures_ok=True)
         wait_sources(lab, as_named(primary))
-        victim, moved, below = whose(lab, primary), [], dumps(lab, BETWEEN)
+        victim, moved, below, before = whose(lab, primary), [], dumps(lab, BETWEEN), refills(lab, BETWEEN)
         with Trial(lab, expect_move=victim == primary) as trial:
             lab.fault(fault, victim)
             if victim == primary:
@@ -99,12 +108,42 @@ def killed(fault, whose):
                 took = wait_sources(lab, {leaf: primary for leaf in LEAVES})
                 moved.append(f"the leaves replicate from {primary} after {took:.1f} s")
         back = wait_sources(lab, as_named(lab.primary()), 60)
-        if victim not in (BETWEEN, *LEAVES):
+        if victim == primary and refills(lab, BETWEEN) != before:
+            moved.append(f"{BETWEEN} was filled again, for it had {refills(lab, BETWEEN)[-1]}, which nobody had acknowledged")
+        elif victim not in (BETWEEN, *LEAVES):
             check(dumps(lab, BETWEEN) == below, f"the leaves have connected anew: {below} before, {dumps(lab, BETWEEN)} now")
             moved.append("the leaves have kept their connections")
         wait_in_sync(lab)
         return "; ".join([*moved, f"as named {back:.1f} s after all had settled", trial.note])
     return test
+
+
+def ahead(lab):
+    """The leaf below the primary has what no voter has when that dies: it is set aside there, and they are filled again by themselves."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    wait_sources(lab, as_named(primary))
+    replicas, before = [name for name in VOTERS if name != primary], refills(lab, BETWEEN)
+    stop = "STOP SLAVE IO_THREAD" if lab.flavour.name == "mariadb" else "STOP REPLICA IO_THREAD"
+
+    def written(name):
+        return int(lab.sql(name, "SELECT COUNT(*) FROM lab.writes")[0][0])
+    with Trial(lab, expect_move=True) as trial:
+        hands_off(lab, True)            # no monitor starts the receivers again
+        try:
+            for name in replicas:
+                lab.sql(name, stop)
+            lab.wait_until(lambda: written(BETWEEN) > max(written(name) for name in replicas), 10, f"{BETWEEN} to have more than the voters",
+                           interval=0.1)
+            lab.fault("kill-node", primary)
+        finally:
+            hands_off(lab, False)
+        lab.wait_until(lambda: lab.primary() in replicas, 60, "another node to be promoted")
+        wait_sources(lab, as_named(lab.primary()), 60)
+    refilled = refills(lab, BETWEEN)[len(before):]
+    check(len(refilled) == 1, f"{BETWEEN} was filled again for {refilled}")
+    wait_sources(lab, as_named(lab.primary()), 60)
+    wait_in_sync(lab)
+    return f"{BETWEEN} had {refilled[0]}, which nobody had acknowledged, and was filled again; {trial.note}"
 
 
 def loop(lab):
@@ -220,6 +259,7 @@ def two_voters(lab):
 BESIDE = [("a leaf beside two that vote", two_voters)]
 TESTS = [
     ("a cascade: the primary's node dies", killed("kill-node", of_primary)),
+    ("a cascade: the primary dies with what only a leaf has", ahead),
     ("a cascade: the node in between dies", killed("kill-node", of_between)),
     ("a cascade: the server in between dies", killed("kill-mysqld", of_between)),
     ("a cascade: a leaf's node dies", killed("kill-node", of_leaf)),
