@@ -11,6 +11,7 @@ READS = """
 <configuration>
  <resources>
   <primitive id="{name}" class="ocf" provider="heartbeat" type="IPaddr2">
+   <meta_attributes id="{name}-meta"><nvpair id="{name}-critical" name="critical" value="false"/></meta_attributes>
    <instance_attributes id="{name}-params"><nvpair id="{name}-ip" name="ip" value="{ip}"/>
     <nvpair id="{name}-mask" name="cidr_netmask" value="24"/></instance_attributes>
    <operations><op id="{name}-monitor" name="monitor" interval="5s" timeout="20s"/></operations>
@@ -126,6 +127,24 @@ def dead(lab):
     return f"left {victim} after {left:.1f} s; {trial.note}"
 
 
+def on_primary(lab):
+    """Where only the primary can have it, it goes there, and the role stays."""
+    primary = lab.wait_settled(120, failures_ok=True)
+    with Trial(lab, longest=1.0) as trial:
+        try:
+            for name in others(lab, primary):
+                lab.on_live_node(["crm_resource", "--ban", "--resource", "reads", "--node", name])
+            wait_for_reader(lab, lambda name: name == primary, 30, "the primary to serve reads")
+            time.sleep(3)
+            found = lab.primary()
+        finally:
+            for name in others(lab, primary):
+                lab.on_live_node(["crm_resource", "--clear", "--resource", "reads", "--node", name])
+    check(found == primary, f"the role went from {primary} to {found}")
+    wait_for_reader(lab, lambda name: name not in (None, primary), 30, "a replica to serve reads")
+    return trial.note
+
+
 def primary_dies(lab):
     """Its death takes no reads from the replicas."""
     primary = lab.wait_settled(120, failures_ok=True)
@@ -139,4 +158,5 @@ def primary_dies(lab):
 TESTS = [("reads have an address on a replica", start),
          ("reads leave a replica that lags, and it is taken again", behind),
          ("reads leave a replica whose server has died", dead),
+         ("reads that only the primary can serve leave the role where it is", on_primary),
          ("reads go on when the primary dies", primary_dies)]
